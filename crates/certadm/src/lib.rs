@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![warn(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+extern crate alloc;
+
+mod error;
+mod list;
+mod seam;
+pub mod server;
+
+pub use error::{Call, Error};
+pub use list::{FileKind, FileList, ListError, ListedFile, RestoreMap, base_name};
+pub use seam::{Authority, BackupContext, BackupType, CertServer, Registration, RestoreContext, ServerState};

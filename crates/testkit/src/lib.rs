@@ -1,0 +1,2 @@
+//! Test data, builders and harnesses; a dev-dependency only.
+pub mod data;
