@@ -1,0 +1,40 @@
+//! `cargo xtask ci`: everything a change must pass, cheapest first. The first failure ends it.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::{check, test, tools};
+
+pub(crate) fn run() -> Result<ExitCode> {
+    step("fmt", tools::cargo().args(["fmt", "--all", "--check"]), "run `cargo fmt --all`")?;
+    step(
+        "clippy",
+        tools::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        "mend each warning; silence one only with `#[expect(.., reason = \"..\")]`",
+    )?;
+    announce("check");
+    if check::run()? != ExitCode::SUCCESS {
+        bail!("ci stopped at `check`");
+    }
+    step(
+        "doc",
+        tools::cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
+        "mend each warning of rustdoc",
+    )?;
+    announce("test");
+    test::run(&[])
+}
+
+fn step(name: &str, command: &mut Command, hint: &str) -> Result<()> {
+    announce(name);
+    let status = command.status().with_context(|| format!("cannot start cargo for `{name}`"))?;
+    if !status.success() {
+        bail!("ci stopped at `{name}`: {hint}");
+    }
+    Ok(())
+}
+
+fn announce(name: &str) {
+    println!("== {name}");
+}
