@@ -1,1 +1,31 @@
+#![doc = include_str!("../README.md")]
+#![warn(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 
+mod bookkeeping;
+mod config;
+mod connection;
+mod create;
+mod directory;
+mod disk;
+mod engine;
+mod error;
+mod fault;
+mod names;
+mod restore;
+mod site;
+
+pub use bookkeeping::{Range, State};
+pub use config::{Config, Role, Service};
+pub use connection::Connection;
+pub use create::StateSource;
+pub use directory::CaDirectory;
+pub use error::Error;
+pub use fault::{CallLog, Fault, FaultRule, Faulty};

@@ -1,0 +1,150 @@
+//! `ca.toml`.
+
+use std::path::Path;
+
+use certadm::Authority;
+use certadm::server::{Caller, Gate, InterfaceFlags, Roles};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, FaultRule, names};
+
+/// What a CA directory's `ca.toml` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// NetBIOS or DNS name of the CA's host.
+    pub host: String,
+    /// Common name of the CA.
+    pub name: String,
+    /// State of the service.
+    #[serde(default)]
+    pub service: Service,
+    /// `InterfaceFlags`, see [`InterfaceFlags`].
+    #[serde(default)]
+    pub interface_flags: u32,
+    /// A caller with two roles is refused.
+    #[serde(default)]
+    pub role_separation: bool,
+    /// Unsealed calls are refused whatever the flags say.
+    #[serde(default)]
+    pub seal_required: bool,
+    /// Roles of whoever uses the directory without saying who he is.
+    #[serde(default = "Config::default_roles")]
+    pub roles: Vec<Role>,
+    /// Circular logging: no incremental backups.
+    #[serde(default)]
+    pub circular: bool,
+    /// As Windows Server 2008 R2 to 2016: truncation succeeds but the checkpoint lies too far back for
+    /// any log to go.
+    #[serde(default)]
+    pub deep_checkpoint: bool,
+    /// Dynamic files that are listed although they do not exist.
+    #[serde(default)]
+    pub dynamic_extra: Vec<String>,
+    /// Faults of every connection.
+    #[serde(default, rename = "fault", skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultRule>,
+}
+
+/// State of the certificate service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    /// It serves.
+    #[default]
+    Online,
+    /// It runs but is suspended.
+    Suspended,
+    /// It does not run.
+    Stopped,
+}
+
+/// A role on the CA, as `ca.toml` spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Manage the CA.
+    Administrator,
+    /// Issue and revoke.
+    Officer,
+    /// Audit log.
+    Auditor,
+    /// Back up.
+    Operator,
+    /// Read the database.
+    Read,
+    /// Request certificates.
+    Enroll,
+}
+
+/// What a CA has after installation: `IF_LOCKICERTREQUEST`, `IF_NOREMOTEICERTADMINBACKUP`,
+/// `IF_ENFORCEENCRYPTICERTREQUEST`, `IF_ENFORCEENCRYPTICERTADMIN`.
+const DEFAULT_FLAGS: u32 = 0x641;
+
+impl Config {
+    /// A CA as it is after installation, online.
+    pub fn new(authority: &Authority) -> Self {
+        Self {
+            host: authority.host.clone(),
+            name: authority.name.clone(),
+            service: Service::Online,
+            interface_flags: DEFAULT_FLAGS,
+            role_separation: false,
+            seal_required: false,
+            roles: Self::default_roles(),
+            circular: false,
+            deep_checkpoint: false,
+            dynamic_extra: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// The caller that [`crate::CaDirectory::connect`] stands for: local and known.
+    pub fn default_caller(&self) -> Caller {
+        let roles = self.roles.iter().fold(Roles::default(), |roles, role| roles.with(role.bits()));
+        Caller { roles, ..Caller::LOCAL_OPERATOR }
+    }
+
+    pub(crate) fn authority(&self) -> Authority {
+        Authority { host: self.host.clone(), name: self.name.clone() }
+    }
+
+    pub(crate) fn gate(&self) -> Gate {
+        Gate {
+            flags: InterfaceFlags(self.interface_flags),
+            seal_required: self.seal_required,
+            role_separation: self.role_separation,
+        }
+    }
+
+    /// Checks what the types do not: `path` is where the values come from.
+    pub(crate) fn check(&self, path: &Path) -> Result<(), Error> {
+        if !names::is_file_name(&self.host) {
+            return Err(Error::invalid(path, format!("host {:?} cannot stand in a UNC path", self.host)));
+        }
+        if self.name.is_empty() {
+            return Err(Error::invalid(path, "name of the CA is empty"));
+        }
+        match self.dynamic_extra.iter().find(|name| !names::is_file_name(name)) {
+            Some(name) => Err(Error::invalid(path, format!("dynamic_extra {name:?} is not a file name"))),
+            None => Ok(()),
+        }
+    }
+
+    fn default_roles() -> Vec<Role> {
+        vec![Role::Operator, Role::Read]
+    }
+}
+
+impl Role {
+    fn bits(self) -> Roles {
+        match self {
+            Self::Administrator => Roles::ADMINISTRATOR,
+            Self::Officer => Roles::OFFICER,
+            Self::Auditor => Roles::AUDITOR,
+            Self::Operator => Roles::OPERATOR,
+            Self::Read => Roles::READ,
+            Self::Enroll => Roles::ENROLL,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Files: durable replacement, listings, locks.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{Error, names};
+
+/// Reads a TOML file.
+pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
+    toml::from_str(&text).map_err(Error::syntax(path))
+}
+
+/// Replaces a TOML file; after a crash either the old or the new content is there, whole.
+pub(crate) fn write_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
+    let text = toml::to_string_pretty(value).map_err(Error::syntax(path))?;
+    let temp = path.with_added_extension("tmp");
+    let mut file = File::create(&temp).map_err(Error::io("create", &temp))?;
+    file.write_all(text.as_bytes()).map_err(Error::io("write", &temp))?;
+    file.sync_all().map_err(Error::io("sync", &temp))?;
+    drop(file);
+    fs::rename(&temp, path).map_err(Error::io("replace", path))?;
+    match path.parent() {
+        Some(folder) => sync_folder(folder),
+        None => Ok(()),
+    }
+}
+
+/// Makes renames and deletions in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    // Windows cannot open a folder as a file; there the journal of NTFS orders renames.
+    if cfg!(unix) {
+        File::open(folder).and_then(|file| file.sync_all()).map_err(Error::io("sync", folder))?;
+    }
+    Ok(())
+}
+
+/// The numbered logs of a folder by generation. Other files, and folders named like logs, do not count.
+pub(crate) fn logs(folder: &Path) -> io::Result<BTreeMap<u32, PathBuf>> {
+    let mut logs = BTreeMap::new();
+    for (name, path) in files(folder)? {
+        if let Some(generation) = names::generation(&name) {
+            logs.entry(generation).or_insert(path);
+        }
+    }
+    Ok(logs)
+}
+
+/// The plain files of a folder whose names are Unicode, by name.
+pub(crate) fn files(folder: &Path) -> io::Result<BTreeMap<String, PathBuf>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if let (true, Ok(name)) = (entry.file_type()?.is_file(), entry.file_name().into_string()) {
+            files.insert(name, entry.path());
+        }
+    }
+    Ok(files)
+}
+
+/// Puts `from` at `to`, replacing what is there, without copying the bytes where links are possible.
+pub(crate) fn place(from: &Path, to: &Path) -> Result<(), Error> {
+    let temp = to.with_added_extension("tmp");
+    remove(&temp)?;
+    if fs::hard_link(from, &temp).is_err() {
+        fs::copy(from, &temp).map_err(Error::io("copy", from))?;
+    }
+    fs::rename(&temp, to).map_err(Error::io("replace", to))?;
+    // Renaming a link onto another link of the same file leaves both.
+    remove(&temp)
+}
+
+/// Removes a file; one that is gone already is no error.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(cause)),
+        _ => Ok(()),
+    }
+}
+
+/// Opens the file that a lock is taken on; locks end with their owner, so the file may stay.
+pub(crate) fn lock_file(path: &Path) -> io::Result<File> {
+    // Windows locks only what is open for reading or writing; appending alone is neither.
+    File::options().read(true).write(true).create(true).truncate(false).open(path)
+}
