@@ -1,1 +1,36 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod backup;
+mod catalogue;
+mod chain;
+mod check;
+mod directory;
+mod error;
+mod files;
+mod import;
+pub mod manifest;
+mod medium;
+mod names;
+mod note;
+mod observer;
+mod place;
+mod restore;
+mod session;
+mod transfer;
+mod verify;
+
+pub use backup::{BackupOptions, Outcome, Requested, Truncation, backup, plan};
+pub use catalogue::{Catalogue, SetState};
+pub use directory::Directory;
+pub use error::Error;
+pub use files::{FileAccess, MappedFiles};
+pub use import::{ImportOptions, import};
+pub use manifest::{FindingEntry, Manifest, SetId};
+pub use medium::{FileSink, Lock, Medium, SetWriter, StoredSet};
+pub use names::{SetPath, safe_name};
+pub use note::{LogRange, Note, NoteBody, TruncationOutcome};
+pub use observer::{Observer, Quiet, Step};
+pub use place::Folder;
+pub use restore::{PlanItem, RestoreOptions, RestorePlan, RestoreTarget, plan_restore, restore};
+pub use verify::{VerifiedFile, VerifyReport, verify_folder, verify_set};

@@ -1,0 +1,444 @@
+//! Taking a backup: Microsoft's scenario in the order of `design.md` section 1, with the invariants
+//! of its section 4.
+
+mod collect;
+mod finish;
+
+use std::time::{Duration, Instant};
+
+use certadm::{Authority, BackupType, CertServer, ServerState};
+use collect::Collect;
+pub(crate) use collect::{DATABASE_FOLDER, timeline_of};
+use dtyp::HResult;
+
+use crate::catalogue::{Catalogue, SetState};
+use crate::chain::{ChainLogs, Misfit};
+use crate::manifest::{Manifest, SetId};
+use crate::medium::{Medium, StoredSet};
+use crate::note::{LogRange, NoteBody, TruncationOutcome};
+use crate::session::{Session, server};
+use crate::verify::read_back;
+use crate::{Error, FileAccess, Observer, Step};
+
+/// Program and version, as manifests and notes have it.
+pub(crate) const TOOL: &str = concat!("csbackup ", env!("CARGO_PKG_VERSION"));
+
+/// The kind of backup that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Requested {
+    /// Full or incremental, by what the catalogue holds.
+    #[default]
+    Auto,
+    /// Full.
+    Full,
+    /// Incremental or nothing.
+    Incremental,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Default)]
+pub struct BackupOptions {
+    /// Kind of backup.
+    pub kind: Requested,
+    /// Leave the CA's logs alone.
+    pub keep_logs: bool,
+    /// Truncate although generations below this set are in no set.
+    pub accept_gap: bool,
+    /// How long to wait for another backup of the CA to end.
+    pub wait: Duration,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The sets that were published, in order.
+    pub sets: Vec<StoredSet>,
+    /// What came of the last truncation.
+    pub truncation: Truncation,
+    /// The session's end was confirmed by the CA.
+    pub ended: bool,
+}
+
+/// What came of truncating the CA's logs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Truncation {
+    /// The outcome.
+    pub outcome: TruncationOutcome,
+    /// Why not, or what is odd.
+    pub detail: Option<String>,
+    /// Logs in the CA's log directory before.
+    pub before: Option<LogRange>,
+    /// And afterwards.
+    pub after: Option<LogRange>,
+}
+
+/// What a run would do: the kind, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Full or incremental.
+    pub kind: BackupType,
+    /// Why.
+    pub reason: String,
+}
+
+/// Decides the kind of the next backup from what the medium holds.
+///
+/// # Errors
+/// An increment is asked for and there is nothing to continue.
+pub fn plan(catalogue: &Catalogue, ca: &Authority, requested: Requested) -> Result<Plan, Error> {
+    let continued = continuable(catalogue);
+    Ok(match (requested, continued) {
+        (Requested::Full, _) => Plan { kind: BackupType::Full, reason: "asked for".to_owned() },
+        (Requested::Auto, Err(reason)) => Plan { kind: BackupType::Full, reason },
+        (Requested::Auto, Ok(reason)) => Plan { kind: BackupType::Incremental, reason },
+        (Requested::Incremental, Err(reason)) if catalogue.head().is_none() => {
+            return Err(Error::NoBase { ca: ca.clone(), reason });
+        }
+        (Requested::Incremental, _) => Plan { kind: BackupType::Incremental, reason: "asked for".to_owned() },
+    })
+}
+
+/// Can an increment continue the newest chain? Why (not)?
+fn continuable(catalogue: &Catalogue) -> Result<String, String> {
+    let Some(newest) = catalogue.sets.last() else {
+        return Err("there is no set of this CA here yet".to_owned());
+    };
+    match catalogue.state(newest) {
+        SetState::Good => {}
+        SetState::Orphan(why) => return Err(format!("the newest set {} cannot be a base: {why}", newest.id)),
+        state => return Err(format!("the newest set {} is {state}", newest.id)),
+    }
+    let Some(head) = catalogue.head() else {
+        return Err("there is no good full backup here".to_owned());
+    };
+    let last = head.last().map_or("?", |set| set.id.as_str());
+    let signature = head.iter().flat_map(|set| set.manifest.logs()).map(|(_, log)| &log.signature).next();
+    match signature {
+        None => Err(format!("set {last} has no logs to continue")),
+        Some(signature) if !catalogue.base_expected(signature) => Err(
+            "no full backup with truncation was completed: the CA keeps such a backup as a copy and refuses increments"
+                .to_owned(),
+        ),
+        Some(_) => Ok(format!("continues {last}")),
+    }
+}
+
+/// Backs up the CA behind `server` to `medium`.
+///
+/// # Errors
+/// Nothing was published and nothing truncated, or, from a second session of the same run, the first
+/// set stands. The CA's session was ended on every path.
+pub fn backup(
+    server: &mut dyn CertServer,
+    medium: &dyn Medium,
+    files: &dyn FileAccess,
+    options: &BackupOptions,
+    observer: &dyn Observer,
+) -> Result<Outcome, Error> {
+    let ca = server.authority().clone();
+    let _lock = medium.lock(&ca)?;
+    observer.step(&Step::Locked);
+    for name in medium.sweep(&ca)? {
+        observer.warning(&format!("removed `{name}`, left behind by a run that was interrupted"));
+    }
+    online(server, &ca)?;
+    let mut catalogue = Catalogue::load(medium, Some(&ca))?;
+    for error in &catalogue.unreadable {
+        observer.warning(&format!("passed over: {error}"));
+    }
+    prove_newest(&mut catalogue, medium, &ca, observer)?;
+    let plan = plan(&catalogue, &ca, options.kind)?;
+    let mut run = Run { medium, files, options, observer, ca, catalogue, fork: None };
+    go(server, &mut run, plan)
+}
+
+/// A run that was killed between publishing and reading back left its set unproven: prove it now,
+/// so that it can be continued.
+fn prove_newest(
+    catalogue: &mut Catalogue,
+    medium: &dyn Medium,
+    ca: &Authority,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    let Some(newest) = catalogue.sets.last() else { return Ok(()) };
+    if newest.proven().is_some() {
+        return Ok(());
+    }
+    observer.warning(&format!("set {} was never read back: reading it now", newest.id));
+    match read_back(medium, newest, observer) {
+        Err(Error::Cancelled) => return Err(Error::Cancelled),
+        outcome => medium.note(newest, read_back_note(&outcome))?,
+    }
+    *catalogue = Catalogue::load(medium, Some(ca))?;
+    Ok(())
+}
+
+fn read_back_note(outcome: &Result<(), Error>) -> NoteBody {
+    NoteBody::ReadBack { good: outcome.is_ok(), detail: outcome.as_ref().err().map(ToString::to_string) }
+}
+
+fn online(cert_server: &mut dyn CertServer, ca: &Authority) -> Result<(), Error> {
+    match cert_server.state().map_err(server(ca, "ask for the state of"))? {
+        ServerState::Online => Ok(()),
+        state => Err(Error::NotOnline { ca: ca.clone(), state }),
+    }
+}
+
+/// What the sessions of one run share.
+struct Run<'a> {
+    medium: &'a dyn Medium,
+    files: &'a dyn FileAccess,
+    options: &'a BackupOptions,
+    observer: &'a dyn Observer,
+    ca: Authority,
+    catalogue: Catalogue,
+    /// The CA was reverted or restored since the newest chain: nothing is truncated in this run.
+    fork: Option<String>,
+}
+
+/// How one session went.
+enum Attempt {
+    /// A set was published, and the session ended.
+    Published(Ended),
+    /// An increment cannot continue the chain; nothing was published.
+    Misfit(String),
+}
+
+/// A published set whose session has ended.
+struct Ended {
+    set: StoredSet,
+    truncation: Truncation,
+    ended: bool,
+}
+
+/// The chain that an increment continues.
+struct Base {
+    logs: ChainLogs,
+    last: SetId,
+    timeline: String,
+}
+
+impl Base {
+    fn of(chain: &[&StoredSet]) -> Option<Self> {
+        let last = chain.last()?;
+        let logs = ChainLogs::of(chain.iter().copied());
+        Some(Self { logs, last: last.id.clone(), timeline: last.manifest.timeline.clone() })
+    }
+}
+
+fn go(server: &mut dyn CertServer, run: &mut Run<'_>, plan: Plan) -> Result<Outcome, Error> {
+    run.observer.step(&Step::Planned(plan.kind, plan.reason.clone()));
+    let base = run.catalogue.head().and_then(|head| Base::of(&head));
+    let reason = match (plan.kind, &base) {
+        (BackupType::Incremental, Some(base)) => match increment(server, run, base, plan.reason)? {
+            Attempt::Published(ended) => return run.outcome(vec![ended]),
+            Attempt::Misfit(reason) if run.options.kind == Requested::Incremental => {
+                return Err(Error::NoBase { ca: run.ca.clone(), reason });
+            }
+            Attempt::Misfit(reason) => {
+                run.observer.warning(&format!("taking a full backup instead: {reason}"));
+                run.observer.step(&Step::Planned(BackupType::Full, reason.clone()));
+                reason
+            }
+        },
+        _ => plan.reason,
+    };
+    full(server, run, base.as_ref(), reason)
+}
+
+/// An increment that continues `base`, if the CA and its logs let it.
+fn increment(
+    server: &mut dyn CertServer,
+    run: &mut Run<'_>,
+    base: &Base,
+    reason: String,
+) -> Result<Attempt, Error> {
+    let attempt =
+        prepared(server, run, BackupType::Incremental, |run, mut session| {
+            match collect::collect(run, &mut session, BackupType::Incremental, Some(base), reason)? {
+                Collect::Misfit(misfit) => {
+                    if !matches!(misfit, Misfit::Gap { .. } | Misfit::OtherStream) {
+                        run.fork = Some(misfit.to_string());
+                    }
+                    end_quietly(session, run.observer);
+                    Ok(Attempt::Misfit(misfit.to_string()))
+                }
+                Collect::Whole(collected) => {
+                    let intention = intention(run, None);
+                    finish::finish(run, session, *collected, intention).map(Attempt::Published)
+                }
+            }
+        });
+    match attempt {
+        Err(Error::Server { source, .. }) if is_missing_base(source.code()) => {
+            Ok(Attempt::Misfit(format!("the CA does not accept an increment: {source}")))
+        }
+        other => other,
+    }
+}
+
+/// A full backup: opens a chain. The logs between the old chain and this one are accounted for
+/// before the CA may delete them.
+fn full(
+    server: &mut dyn CertServer,
+    run: &mut Run<'_>,
+    old: Option<&Base>,
+    reason: String,
+) -> Result<Outcome, Error> {
+    let (first, closable) = prepared(server, run, BackupType::Full, |run, mut session| {
+        let whole = collect::collect(run, &mut session, BackupType::Full, None, reason)?;
+        let Collect::Whole(mut collected) = whole else {
+            return Err(Error::NoBase { ca: run.ca.clone(), reason: "a full backup has no base".to_owned() });
+        };
+        let gap = compare_with_old_chain(run, old, &collected.manifest);
+        collected.manifest.log_gap = gap;
+        let closable =
+            gap.filter(|_| !run.options.keep_logs && !run.options.accept_gap && run.fork.is_none());
+        let intention = intention(run, closable);
+        Ok((finish::finish(run, session, *collected, intention)?, closable))
+    })?;
+    match (closable, old) {
+        (Some(gap), Some(old)) => close_gap(server, run, old, gap, first),
+        _ => run.outcome(vec![first]),
+    }
+}
+
+/// A fork is remembered in the run; a gap between the old chain's last log and the new full backup's
+/// first one is returned.
+fn compare_with_old_chain(run: &mut Run<'_>, old: Option<&Base>, new: &Manifest) -> Option<[u32; 2]> {
+    let logs = &old?.logs;
+    let misfit = new.logs().iter().find_map(|(file, log)| logs.admits(log, &file.blake3).err());
+    let gap = match misfit {
+        None => new.generations().and_then(|(first, _)| logs.gap_before(first)),
+        Some(Misfit::OtherStream) => {
+            run.observer.warning(&format!("this full backup opens a new timeline: {}", Misfit::OtherStream));
+            None
+        }
+        Some(fork) => {
+            run.fork = Some(fork.to_string());
+            None
+        }
+    };
+    if let Some(fork) = &run.fork {
+        run.observer.warning(&format!("this full backup opens a new timeline: {fork}"));
+    }
+    gap
+}
+
+/// Saves the logs between the old chain and the new full backup in an increment of the old chain;
+/// truncation then happens in that session.
+fn close_gap(
+    server: &mut dyn CertServer,
+    run: &mut Run<'_>,
+    old: &Base,
+    [low, high]: [u32; 2],
+    first: Ended,
+) -> Result<Outcome, Error> {
+    let observer = run.observer;
+    let reason = format!("saves generations 0x{low:x}-0x{high:x} between the old chain and {}", first.set.id);
+    observer.step(&Step::Planned(BackupType::Incremental, reason.clone()));
+    run.catalogue = Catalogue::load(run.medium, Some(&run.ca))?;
+    let why = match increment(server, run, old, reason) {
+        Ok(Attempt::Published(second)) => return run.outcome(vec![first, second]),
+        Ok(Attempt::Misfit(reason)) => reason,
+        Err(error) => error.to_string(),
+    };
+    observer.warning(&format!(
+        "generations 0x{low:x}-0x{high:x} are in no set and could not be saved ({why}); the CA keeps its logs"
+    ));
+    run.outcome(vec![first])
+}
+
+impl Run<'_> {
+    fn outcome(&self, done: Vec<Ended>) -> Result<Outcome, Error> {
+        let catalogue = Catalogue::load(self.medium, Some(&self.ca))?;
+        let ended = done.iter().all(|ended| ended.ended);
+        let truncation = done.last().map(|ended| ended.truncation.clone()).unwrap_or_default();
+        let latest = |set: StoredSet| catalogue.sets.iter().find(|s| s.id == set.id).cloned().unwrap_or(set);
+        Ok(Outcome { sets: done.into_iter().map(|ended| latest(ended.set)).collect(), truncation, ended })
+    }
+}
+
+/// What shall happen to the CA's logs, before anything was read back.
+enum Intention {
+    Truncate,
+    NotAsked,
+    Withhold(String),
+}
+
+fn intention(run: &Run<'_>, gap: Option<[u32; 2]>) -> Intention {
+    if run.options.keep_logs {
+        Intention::NotAsked
+    } else if let Some(fork) = &run.fork {
+        Intention::Withhold(fork.clone())
+    } else if let Some([low, high]) = gap {
+        Intention::Withhold(format!(
+            "generations 0x{low:x}-0x{high:x} are in no set: `--accept-gap` gives them up"
+        ))
+    } else {
+        Intention::Truncate
+    }
+}
+
+/// Opens a session and hands it to `body`; waits for another backup of the CA to end, as long as
+/// `--wait` says.
+fn prepared<T>(
+    cert_server: &mut dyn CertServer,
+    run: &mut Run<'_>,
+    kind: BackupType,
+    body: impl FnOnce(&mut Run<'_>, Session<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let deadline = Instant::now() + run.options.wait;
+    loop {
+        let code = match cert_server.prepare_backup(kind) {
+            Ok(context) => {
+                let session = Session::new(context, run.ca.clone());
+                run.observer.step(&Step::Prepared(kind));
+                return body(run, session);
+            }
+            Err(certadm::Error::Refused { code, .. }) if is_busy(code) => code,
+            Err(error) => {
+                let doing = match kind {
+                    BackupType::Full => "begin a full backup of",
+                    BackupType::Incremental => "begin an incremental backup of",
+                };
+                return Err(server(&run.ca, doing)(error));
+            }
+        };
+        if run.observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::Busy { ca: run.ca.clone(), code });
+        }
+        std::thread::sleep(
+            Duration::from_millis(500).min(deadline.saturating_duration_since(Instant::now())),
+        );
+    }
+}
+
+fn end_quietly(session: Session<'_>, observer: &dyn Observer) {
+    match session.end() {
+        Ok(()) => observer.step(&Step::Ended),
+        Err(error) => observer.warning(&format!("the session did not end cleanly: {error}")),
+    }
+}
+
+/// The generic out-of-sequence answer is what a CA gives while a lost client's session lingers.
+fn is_busy(code: HResult) -> bool {
+    matches!(code, HResult::BACKUP_IN_PROGRESS | HResult::UNEXPECTED)
+}
+
+fn is_missing_base(code: Option<HResult>) -> bool {
+    matches!(
+        code,
+        Some(
+            HResult::MISSING_FULL_BACKUP
+                | HResult::MISSING_FILE_TO_BACKUP
+                | HResult::FULL_BACKUP_NOT_TAKEN
+                | HResult::INVALID_BACKUP
+                | HResult::CIRCULAR_LOGGING
+                | HResult::INCREMENTAL_DISABLED
+        )
+    )
+}

@@ -1,0 +1,130 @@
+//! The second half of invariant 1: publish, read back, truncate, End.
+
+use super::collect::Collected;
+use super::{Ended, Intention, Run, Truncation, read_back_note};
+use crate::manifest::{Kind, SetId, Severity};
+use crate::medium::StoredSet;
+use crate::note::{LogRange, NoteBody, TruncationOutcome};
+use crate::session::Session;
+use crate::verify::read_back;
+use crate::{Error, Step};
+
+/// Publishes a collected set and carries the session to its end.
+pub(super) fn finish(
+    run: &Run<'_>,
+    mut session: Session<'_>,
+    collected: Collected<'_>,
+    intention: Intention,
+) -> Result<Ended, Error> {
+    let Collected { writer, manifest, started, log_directory } = collected;
+    let bytes = manifest.encode();
+    let id = SetId::of(started, manifest.kind, &bytes);
+    let set = writer.publish(&id, &manifest, &bytes)?;
+    run.observer.step(&Step::Published(id.to_string()));
+
+    let proof = read_back(run.medium, &set, run.observer);
+    if let Err(Error::Cancelled) = proof {
+        return Err(Error::Cancelled);
+    }
+    run.medium.note(&set, read_back_note(&proof))?;
+    run.observer.step(&Step::ReadBack(id.to_string()));
+
+    let before = log_range(run, log_directory.as_deref());
+    if run.catalogue.sets.is_empty() {
+        first_full_gives_up(run, &set, before);
+    }
+    let truncation = match decide(run, &set, &proof, intention) {
+        Intention::Truncate => truncate(run, &mut session, log_directory.as_deref(), before),
+        Intention::NotAsked => {
+            Truncation { outcome: TruncationOutcome::NotAsked, before, ..Truncation::default() }
+        }
+        Intention::Withhold(why) => {
+            run.observer.warning(&format!("the CA keeps its logs: {why}"));
+            Truncation { outcome: TruncationOutcome::Withheld, detail: Some(why), before, after: None }
+        }
+    };
+    let noted = run.medium.note(&set, truncation_note(&truncation));
+    // Truncated or not: the session is owed its end before an error may leave.
+    let ended = session.end();
+    run.observer.step(&Step::Ended);
+    noted?;
+    let detail = ended.as_ref().err().map(ToString::to_string);
+    if let Some(detail) = &detail {
+        run.observer.warning(&format!("the session did not end cleanly on the CA: {detail}"));
+    }
+    run.medium.note(&set, NoteBody::SessionEnd { good: ended.is_ok(), detail })?;
+    proof?;
+    Ok(Ended { set, truncation, ended: ended.is_ok() })
+}
+
+/// INVARIANT: only a set that is whole, undamaged, published and read back permits truncation.
+fn decide(run: &Run<'_>, set: &StoredSet, proof: &Result<(), Error>, intention: Intention) -> Intention {
+    if let (Intention::NotAsked, _) | (_, true) = (&intention, run.observer.cancelled()) {
+        return match intention {
+            Intention::NotAsked => Intention::NotAsked,
+            _ => Intention::Withhold("the run was cancelled".to_owned()),
+        };
+    }
+    let damaged = set.manifest.all_findings().find(|(_, finding)| finding.severity == Severity::Error);
+    match (proof, damaged) {
+        (Err(error), _) => Intention::Withhold(format!("the set could not be read back: {error}")),
+        (_, Some((_, finding))) => Intention::Withhold(format!("the set has damage: {}", finding.text)),
+        (Ok(()), None) => intention,
+    }
+}
+
+fn truncate(
+    run: &Run<'_>,
+    session: &mut Session<'_>,
+    log_directory: Option<&str>,
+    before: Option<LogRange>,
+) -> Truncation {
+    let answer = session.truncate();
+    run.observer.step(&Step::Truncated);
+    let after = log_range(run, log_directory);
+    let (outcome, detail) = match answer {
+        Ok(()) if before.is_some() && before == after => {
+            let none = "the CA reported success but deleted no log: its checkpoint is behind them";
+            (TruncationOutcome::Done, Some(none.to_owned()))
+        }
+        Ok(()) => (TruncationOutcome::Done, None),
+        Err(error) if error.is_lost() => {
+            let text = "the reply to the truncation was lost: whether logs were deleted is unknown";
+            run.observer.warning(text);
+            (TruncationOutcome::Unknown, Some(text.to_owned()))
+        }
+        Err(error) => {
+            run.observer.warning(&format!("the CA keeps its logs: {error}"));
+            (TruncationOutcome::Refused, Some(error.to_string()))
+        }
+    };
+    Truncation { outcome, detail, before, after }
+}
+
+fn truncation_note(truncation: &Truncation) -> NoteBody {
+    let Truncation { outcome, detail, before, after } = truncation.clone();
+    NoteBody::Truncation { outcome, detail, before, after }
+}
+
+/// The logs that lie in the CA's log directory, where it can be listed from here.
+fn log_range(run: &Run<'_>, log_directory: Option<&str>) -> Option<LogRange> {
+    let names = run.files.list(log_directory?).ok()?;
+    let generations = crate::check::listed_generations(names.iter().map(String::as_str));
+    let low = generations.iter().min()?.0;
+    let high = generations.iter().max()?.0;
+    Some(LogRange { count: u32::try_from(generations.len()).unwrap_or(u32::MAX), low, high })
+}
+
+/// A first full backup says which generations it gives up.
+fn first_full_gives_up(run: &Run<'_>, set: &StoredSet, before: Option<LogRange>) {
+    let Some((first, _)) = set.manifest.generations() else { return };
+    if set.manifest.kind != Kind::Full || run.options.keep_logs {
+        return;
+    }
+    let low = before.map_or(1, |range| range.low);
+    if low < first {
+        run.observer.warning(&format!(
+            "first backup: logs below generation 0x{first:x} are older than it and in no set; they are not needed to restore it"
+        ));
+    }
+}

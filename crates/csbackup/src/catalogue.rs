@@ -1,0 +1,181 @@
+//! What a medium holds of one CA, and what follows from it.
+
+use std::fmt;
+
+use certadm::Authority;
+
+use crate::manifest::{Kind, SetId, Severity, Source};
+use crate::medium::{Medium, StoredSet};
+use crate::note::{NoteBody, TruncationOutcome};
+use crate::{Error, FindingEntry};
+
+/// The sets of a medium (of one CA, or of all), oldest first.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    /// Sets in the order of their sequence numbers.
+    pub sets: Vec<StoredSet>,
+    /// What looked like a set and could not be read.
+    pub unreadable: Vec<Error>,
+}
+
+/// What a set is worth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SetState {
+    /// Published, read back, without damage, and so is everything it needs.
+    Good,
+    /// Damage was found in what the CA delivered.
+    Damaged,
+    /// Nobody has read it back yet: its run was interrupted.
+    Unproven,
+    /// Read back, it differed from what was written.
+    Misread,
+    /// An increment whose base is not here or not good.
+    Orphan(String),
+}
+
+impl fmt::Display for SetState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Good => f.write_str("good"),
+            Self::Damaged => f.write_str("damaged"),
+            Self::Unproven => f.write_str("unproven"),
+            Self::Misread => f.write_str("misread"),
+            Self::Orphan(_) => f.write_str("orphan"),
+        }
+    }
+}
+
+impl Catalogue {
+    /// Reads the catalogue of a medium.
+    ///
+    /// # Errors
+    /// The medium cannot be listed. A single bad set is in [`Catalogue::unreadable`].
+    pub fn load(medium: &dyn Medium, ca: Option<&Authority>) -> Result<Self, Error> {
+        let mut catalogue = Self::default();
+        for set in medium.sets(ca)? {
+            match set {
+                Ok(set) => catalogue.sets.push(set),
+                Err(error) => catalogue.unreadable.push(error),
+            }
+        }
+        Ok(catalogue)
+    }
+
+    /// What a set is worth, its chain included.
+    pub fn state(&self, set: &StoredSet) -> SetState {
+        let verified = set.notes.iter().rev().find_map(|note| match note.body {
+            NoteBody::Verified { worst, .. } => Some(worst),
+            _ => None,
+        });
+        let worst = set.manifest.worst().max(verified.flatten());
+        if set.proven() == Some(false) {
+            return SetState::Misread;
+        }
+        if worst == Some(Severity::Error) {
+            return SetState::Damaged;
+        }
+        if set.manifest.kind == Kind::Incremental {
+            match self.base_of(set) {
+                None => {
+                    let base = set.manifest.base.as_ref().map_or("none is named", SetId::as_str);
+                    return SetState::Orphan(format!("its base is not here ({base})"));
+                }
+                Some(base) => match self.state(base) {
+                    SetState::Good => {}
+                    state => return SetState::Orphan(format!("its base {} is {state}", base.id)),
+                },
+            }
+        }
+        if set.proven().is_none() { SetState::Unproven } else { SetState::Good }
+    }
+
+    fn base_of(&self, set: &StoredSet) -> Option<&StoredSet> {
+        let base = set.manifest.base.as_ref()?;
+        // A base is older than what it carries, so a chain cannot bite its own tail.
+        let older = |s: &&StoredSet| s.manifest.sequence < set.manifest.sequence && s.folder == set.folder;
+        self.sets.iter().filter(older).find(|s| s.id == *base)
+    }
+
+    /// The chain that ends with a set: its full backup first.
+    ///
+    /// # Errors
+    /// A base is not here.
+    pub fn chain<'a>(&'a self, set: &'a StoredSet) -> Result<Vec<&'a StoredSet>, Error> {
+        let mut chain = vec![set];
+        let mut last = set;
+        while last.manifest.kind == Kind::Incremental {
+            last = self.base_of(last).ok_or_else(|| Error::NoSet {
+                reason: format!("set {} needs a base that is not here", last.id),
+            })?;
+            chain.push(last);
+        }
+        chain.reverse();
+        Ok(chain)
+    }
+
+    /// The newest chain that a new increment could continue: it ends with the newest good set of the
+    /// newest good full backup.
+    pub(crate) fn head(&self) -> Option<Vec<&StoredSet>> {
+        let good = |set: &&StoredSet| self.state(set) == SetState::Good;
+        let full = self.sets.iter().rev().filter(|set| set.manifest.kind == Kind::Full).find(good)?;
+        let ours = |set: &&StoredSet| set.manifest.timeline == full.manifest.timeline;
+        let last = self.sets.iter().rev().filter(ours).find(good)?;
+        self.chain(last).ok()
+    }
+
+    /// Will the CA have a base for an increment, as far as we know? After a full backup without
+    /// truncation the engine keeps the backup as a copy (`ese-format.md` section 18).
+    pub(crate) fn base_expected(&self, log_signature: &str) -> bool {
+        self.sets.iter().filter(|set| set.manifest.kind == Kind::Full).any(|set| {
+            let same = set
+                .manifest
+                .files
+                .iter()
+                .filter_map(|f| f.database())
+                .any(|d| d.log_signature == log_signature);
+            let truncated = set.notes.iter().any(|note| {
+                matches!(
+                    note.body,
+                    NoteBody::Truncation {
+                        outcome: TruncationOutcome::Done | TruncationOutcome::Unknown,
+                        ..
+                    }
+                )
+            });
+            same && (truncated || set.manifest.source == Source::Import)
+        })
+    }
+
+    /// The number of the next set.
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.sets.iter().map(|set| set.manifest.sequence).max().unwrap_or(0) + 1
+    }
+
+    /// The set with this id, unique prefix of an id, or `latest`.
+    ///
+    /// # Errors
+    /// None or several fit.
+    pub fn find(&self, name: &str) -> Result<&StoredSet, Error> {
+        if name == "latest" {
+            let folders: std::collections::BTreeSet<_> = self.sets.iter().map(|set| &set.folder).collect();
+            if folders.len() > 1 {
+                let reason = "`latest` is ambiguous: the place holds several CAs, name one with `--ca-name`"
+                    .to_owned();
+                return Err(Error::NoSet { reason });
+            }
+            return self.sets.last().ok_or_else(|| Error::NoSet { reason: "there is no set yet".to_owned() });
+        }
+        let mut fitting = self.sets.iter().filter(|set| set.id.as_str().starts_with(name));
+        match (fitting.next(), fitting.next()) {
+            (Some(set), None) => Ok(set),
+            (None, _) => Err(Error::NoSet { reason: format!("no set is named `{name}`") }),
+            (Some(_), Some(_)) => Err(Error::NoSet { reason: format!("several sets begin with `{name}`") }),
+        }
+    }
+
+    /// Findings of a set with their files, for reports.
+    pub fn findings(set: &StoredSet) -> impl Iterator<Item = (&str, &FindingEntry)> {
+        set.manifest.all_findings()
+    }
+}

@@ -1,0 +1,292 @@
+//! The directory medium: `<root>/<CA>/<set id>/`, notes beside the set.
+//!
+//! A set is written to a folder `.unpublished-*`, synced file by file and folder by folder, and gets
+//! its name by one rename. What has no such name is a leftover and never listed. `DataBase/` in a
+//! set is the layout of `certutil -backup`.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write as _};
+use std::path::{Path, PathBuf};
+
+use certadm::Authority;
+use time::OffsetDateTime;
+
+use crate::manifest::{self, Manifest, SetId, timestamp};
+use crate::medium::{FileSink, Lock, Medium, SetWriter, StoredSet};
+use crate::note::{Note, NoteBody};
+use crate::{Error, SetPath, safe_name};
+
+const UNPUBLISHED: &str = ".unpublished-";
+const LOCK: &str = ".lock";
+const NOTES: &str = "notes.jsonl";
+
+/// Sets in folders below a root.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    /// The medium below `root`; created with the first set.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder of a set.
+    pub fn path_of(&self, set: &StoredSet) -> PathBuf {
+        self.root.join(&set.folder).join(set.id.as_str())
+    }
+
+    fn ca_folder(&self, ca: &Authority) -> PathBuf {
+        self.root.join(safe_name(&ca.name))
+    }
+
+    fn notes_path(&self, set: &StoredSet) -> PathBuf {
+        self.root.join(&set.folder).join(format!("{}.{NOTES}", set.id))
+    }
+
+    fn read_set(&self, folder: &str, id: SetId) -> Result<StoredSet, Error> {
+        let path = self.root.join(folder).join(id.as_str()).join(manifest::FILE_NAME);
+        let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+        if !id.fits(&bytes) {
+            let reason =
+                "was changed after the set was published: its hash is not that in the set's name".to_owned();
+            return Err(Error::Manifest { path, reason });
+        }
+        let manifest = Manifest::decode(&bytes).map_err(|reason| Error::Manifest { path, reason })?;
+        let mut set = StoredSet { id, manifest, notes: Vec::new(), folder: folder.to_owned() };
+        set.notes = read_notes(&self.notes_path(&set))?;
+        Ok(set)
+    }
+
+    fn ca_sets(&self, folder: &str) -> Result<Vec<Result<StoredSet, Error>>, Error> {
+        let mut ids: Vec<SetId> =
+            subfolders(&self.root.join(folder))?.iter().filter_map(|name| SetId::parse(name)).collect();
+        ids.sort();
+        Ok(ids.into_iter().map(|id| self.read_set(folder, id)).collect())
+    }
+}
+
+impl Medium for Directory {
+    fn location(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn lock(&self, ca: &Authority) -> Result<Box<dyn Lock>, Error> {
+        let folder = self.ca_folder(ca);
+        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+        let path = folder.join(LOCK);
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(Error::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.read_to_string(&mut holder);
+                return Err(Error::Locked { ca: ca.clone(), path, holder: holder.trim().to_owned() });
+            }
+            Err(TryLockError::Error(source)) => return Err(Error::io("lock", path)(source)),
+        }
+        let line = format!("process {} since {}\n", std::process::id(), timestamp(OffsetDateTime::now_utc()));
+        file.set_len(0).and_then(|()| file.write_all(line.as_bytes())).map_err(Error::io("write", &path))?;
+        Ok(Box::new(DirectoryLock { _file: file }))
+    }
+
+    fn sweep(&self, ca: &Authority) -> Result<Vec<String>, Error> {
+        let folder = self.ca_folder(ca);
+        let leftovers: Vec<String> =
+            subfolders(&folder)?.into_iter().filter(|name| name.starts_with(UNPUBLISHED)).collect();
+        for name in &leftovers {
+            let path = folder.join(name);
+            fs::remove_dir_all(&path).map_err(Error::io("remove the leftover", path))?;
+        }
+        Ok(leftovers)
+    }
+
+    fn sets(&self, ca: Option<&Authority>) -> Result<Vec<Result<StoredSet, Error>>, Error> {
+        let folders = match ca {
+            Some(ca) => vec![safe_name(&ca.name)],
+            None => subfolders(&self.root)?,
+        };
+        let mut sets = Vec::new();
+        for folder in folders {
+            sets.extend(self.ca_sets(&folder)?);
+        }
+        sets.sort_by_key(|set| {
+            set.as_ref().map_or((String::new(), 0), |s| (s.folder.clone(), s.manifest.sequence))
+        });
+        Ok(sets)
+    }
+
+    fn begin(&self, ca: &Authority) -> Result<Box<dyn SetWriter + '_>, Error> {
+        let folder = self.ca_folder(ca);
+        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+        let staging = folder.join(format!("{UNPUBLISHED}{}", std::process::id()));
+        if staging.exists() {
+            fs::remove_dir_all(&staging).map_err(Error::io("remove the leftover", &staging))?;
+        }
+        fs::create_dir(&staging).map_err(Error::io("create", &staging))?;
+        Ok(Box::new(DirectoryWriter { name: safe_name(&ca.name), folder, staging, published: false }))
+    }
+
+    fn open(&self, set: &StoredSet, path: &SetPath) -> Result<Box<dyn Read + Send>, Error> {
+        let path = path.below(&self.path_of(set));
+        Ok(Box::new(File::open(&path).map_err(Error::io("read", path))?))
+    }
+
+    fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
+        let path = self.notes_path(set);
+        let note =
+            Note { at: timestamp(OffsetDateTime::now_utc()), tool: crate::backup::TOOL.to_owned(), body };
+        let mut line = serde_json::to_vec(&note).unwrap_or_default();
+        line.push(b'\n');
+        append(&path, &line).map_err(Error::io("write the notes", &path))?;
+        sync_directory(path.parent().unwrap_or(&self.root))
+    }
+}
+
+struct DirectoryLock {
+    /// The lock lives as long as the handle; the file itself stays, so that nobody can lock a
+    /// removed one.
+    _file: File,
+}
+
+impl Lock for DirectoryLock {}
+
+struct DirectoryWriter {
+    name: String,
+    folder: PathBuf,
+    staging: PathBuf,
+    published: bool,
+}
+
+impl SetWriter for DirectoryWriter {
+    fn create(&mut self, path: &SetPath) -> Result<Box<dyn FileSink>, Error> {
+        let path = path.below(&self.staging);
+        let parent = path.parent().unwrap_or(&self.staging);
+        fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+        let file = File::options().write(true).create_new(true).open(&path);
+        let file = file.map_err(Error::io("create", &path))?;
+        Ok(Box::new(DirectorySink { file, path, whole: false }))
+    }
+
+    fn publish(
+        mut self: Box<Self>,
+        id: &SetId,
+        manifest: &Manifest,
+        bytes: &[u8],
+    ) -> Result<StoredSet, Error> {
+        let path = self.staging.join(manifest::FILE_NAME);
+        let mut file = File::create_new(&path).map_err(Error::io("create", &path))?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("write", &path))?;
+        for name in subfolders(&self.staging)? {
+            sync_directory(&self.staging.join(name))?;
+        }
+        sync_directory(&self.staging)?;
+        let target = self.folder.join(id.as_str());
+        if target.exists() {
+            let source = io::Error::from(io::ErrorKind::AlreadyExists);
+            return Err(Error::io("publish the set as", target)(source));
+        }
+        fs::rename(&self.staging, &target).map_err(Error::io("publish the set as", &target))?;
+        self.published = true;
+        sync_directory(&self.folder)?;
+        if let Some(root) = self.folder.parent() {
+            sync_directory(root)?;
+        }
+        Ok(StoredSet {
+            id: id.clone(),
+            manifest: manifest.clone(),
+            notes: Vec::new(),
+            folder: self.name.clone(),
+        })
+    }
+}
+
+impl Drop for DirectoryWriter {
+    fn drop(&mut self) {
+        if !self.published {
+            // If this fails the next run's sweep removes it.
+            let _ = fs::remove_dir_all(&self.staging);
+        }
+    }
+}
+
+struct DirectorySink {
+    file: File,
+    path: PathBuf,
+    whole: bool,
+}
+
+impl FileSink for DirectorySink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.file.sync_all()?;
+        self.whole = true;
+        Ok(())
+    }
+}
+
+impl Drop for DirectorySink {
+    fn drop(&mut self) {
+        if !self.whole {
+            // Half a file must not be published with the rest.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Appends one line. A torn line of an earlier crash is closed first, so that it spoils only itself.
+fn append(path: &Path, line: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    if !fs::read(path)?.last().is_none_or(|byte| *byte == b'\n') {
+        file.write_all(b"\n")?;
+    }
+    file.write_all(line)?;
+    file.sync_all()
+}
+
+/// Lines that are no note (torn by a crash) are passed over: a lost note claims less, never more.
+fn read_notes(path: &Path) -> Result<Vec<Note>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(bytes
+            .split(|byte| *byte == b'\n')
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::io("read the notes", path)(error)),
+    }
+}
+
+fn subfolders(path: &Path) -> Result<Vec<String>, Error> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("list", path)(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io("list", path))?;
+        if entry.file_type().map_err(Error::io("list", entry.path()))?.is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Makes names in a directory durable. Windows keeps them with the files.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), Error> {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    File::open(path).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", path))
+}

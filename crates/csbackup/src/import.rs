@@ -1,0 +1,218 @@
+//! Taking in a folder that another program wrote.
+
+use std::io::Read;
+
+use certadm::{Authority, FileKind, RestoreMap};
+use time::OffsetDateTime;
+
+use crate::backup::{DATABASE_FOLDER, TOOL, timeline_of};
+use crate::catalogue::Catalogue;
+use crate::chain::ChainLogs;
+use crate::check::{Check, set_findings};
+use crate::manifest::{Content, FORMAT, FileEntry, Kind, Manifest, SetId, Source, timestamp};
+use crate::medium::{Medium, SetWriter, StoredSet};
+use crate::note::NoteBody;
+use crate::place::{Folder, FolderFile};
+use crate::transfer::pass;
+use crate::verify::read_back;
+use crate::{Error, Observer, SetPath, Step};
+
+/// What the folder itself may not tell.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// CA common name; otherwise the name of the database or of the key file.
+    pub ca_name: Option<String>,
+    /// Host; otherwise that of the restore map.
+    pub host: Option<String>,
+}
+
+/// Copies a folder into a new set: checked, hashed, published, read back. The folder is not changed.
+///
+/// # Errors
+/// Nothing was published.
+pub fn import(
+    folder: &Folder,
+    medium: &dyn Medium,
+    options: &ImportOptions,
+    observer: &dyn Observer,
+) -> Result<StoredSet, Error> {
+    let map = restore_map(folder)?;
+    let ca = authority(folder, map.as_ref(), options)?;
+    let _lock = medium.lock(&ca)?;
+    medium.sweep(&ca)?;
+    let catalogue = Catalogue::load(medium, Some(&ca))?;
+    let started = OffsetDateTime::now_utc();
+    let mut writer = medium.begin(&ca)?;
+    let mut importer = Importer { databases: Vec::new(), logs: Vec::new(), files: Vec::new() };
+    for file in &folder.files {
+        importer.take(file, folder, writer.as_mut(), observer)?;
+    }
+    let mut manifest = Manifest {
+        format: FORMAT,
+        tool: TOOL.to_owned(),
+        ca: (&ca).into(),
+        kind: if importer.databases.is_empty() { Kind::Incremental } else { Kind::Full },
+        source: Source::Import,
+        sequence: catalogue.next_sequence(),
+        timeline: timeline_of(&importer.files),
+        base: None,
+        reason: format!("imported from `{}`", folder.path.display()),
+        started: timestamp(started),
+        finished: timestamp(OffsetDateTime::now_utc()),
+        truncation_intended: false,
+        restore_map: map.iter().flat_map(|map| map.files().iter().map(Into::into)).collect(),
+        log_list: None,
+        dynamic_list: Vec::new(),
+        findings: set_findings(folder.origin, &importer.databases, &importer.logs, None),
+        files: importer.files,
+        gaps: Vec::new(),
+        log_gap: None,
+    };
+    for finding in &manifest.findings {
+        observer.finding("", finding);
+    }
+    not_here_already(&catalogue, &manifest)?;
+    find_base(&catalogue, &mut manifest);
+    let bytes = manifest.encode();
+    let id = SetId::of(started, manifest.kind, &bytes);
+    let mut set = writer.publish(&id, &manifest, &bytes)?;
+    observer.step(&Step::Published(id.to_string()));
+    read_back(medium, &set, observer)?;
+    medium.note(&set, NoteBody::ReadBack { good: true, detail: None })?;
+    observer.step(&Step::ReadBack(id.to_string()));
+    let reloaded = Catalogue::load(medium, Some(&ca))?;
+    if let Some(noted) = reloaded.sets.into_iter().find(|other| other.id == set.id) {
+        set = noted;
+    }
+    Ok(set)
+}
+
+/// An increment continues the newest chain that its logs fit.
+fn find_base(catalogue: &Catalogue, manifest: &mut Manifest) {
+    if manifest.kind == Kind::Full {
+        return;
+    }
+    let Some(head) = catalogue.head() else { return };
+    let before = ChainLogs::of(head.iter().copied());
+    let fits = {
+        let logs = manifest.logs();
+        let first = logs.first().is_some_and(|(_, log)| before.admits_first(log.generation).is_ok());
+        first && logs.iter().all(|(file, log)| before.admits(log, &file.blake3).is_ok())
+    };
+    if let (true, Some(last)) = (fits, head.last()) {
+        manifest.base = Some(last.id.clone());
+        manifest.timeline.clone_from(&last.manifest.timeline);
+    }
+}
+
+fn not_here_already(catalogue: &Catalogue, manifest: &Manifest) -> Result<(), Error> {
+    let hashes = |manifest: &Manifest| -> Vec<String> {
+        manifest.files.iter().filter(|file| file.ese.is_some()).map(|file| file.blake3.clone()).collect()
+    };
+    let new = hashes(manifest);
+    match catalogue.sets.iter().find(|set| hashes(&set.manifest) == new) {
+        Some(set) => Err(Error::NoSet { reason: format!("this folder is here already, as set {}", set.id) }),
+        None => Ok(()),
+    }
+}
+
+fn restore_map(folder: &Folder) -> Result<Option<RestoreMap>, Error> {
+    let Some(file) = folder.files.iter().find(|file| file.content == Content::RestoreMap) else {
+        return Ok(None);
+    };
+    let mut raw = Vec::new();
+    file.open()?.take(1 << 20).read_to_end(&mut raw).map_err(Error::io("read", &file.path))?;
+    let decoded = RestoreMap::decode(raw);
+    decoded
+        .map(Some)
+        .map_err(|reason| Error::Manifest { path: file.path.clone(), reason: reason.to_string() })
+}
+
+fn authority(folder: &Folder, map: Option<&RestoreMap>, options: &ImportOptions) -> Result<Authority, Error> {
+    let named = |content: Content| {
+        let file = folder.files.iter().find(|file| file.content == content)?;
+        Some(file.path.file_stem()?.to_string_lossy().into_owned())
+    };
+    let mapped = map.and_then(|map| {
+        let name = certadm::base_name(map.find(FileKind::Database)?);
+        Some(name.strip_suffix(".edb").unwrap_or(name).to_owned())
+    });
+    let name = options
+        .ca_name
+        .clone()
+        .or(mapped)
+        .or_else(|| named(Content::Key))
+        .or_else(|| named(Content::Database));
+    let Some(name) = name else {
+        return Err(Error::NoSet {
+            reason: format!(
+                "`{}` holds logs only and does not tell its CA: name it with `--ca-name`",
+                folder.path.display()
+            ),
+        });
+    };
+    let host = map.and_then(|map| map.find(FileKind::Database)?.strip_prefix(r"\\")?.split('\\').next());
+    let host =
+        options.host.clone().or_else(|| host.map(str::to_owned)).unwrap_or_else(|| "unknown".to_owned());
+    Ok(Authority { host, name })
+}
+
+struct Importer {
+    databases: Vec<ese::DatabaseFacts>,
+    logs: Vec<ese::NamedLog>,
+    files: Vec<FileEntry>,
+}
+
+impl Importer {
+    fn take(
+        &mut self,
+        file: &FolderFile,
+        folder: &Folder,
+        writer: &mut dyn SetWriter,
+        observer: &dyn Observer,
+    ) -> Result<(), Error> {
+        let path = match file.content {
+            Content::Key => SetPath::parse(&crate::safe_name(&file.name)),
+            _ => None,
+        };
+        let path = path.unwrap_or_else(|| SetPath::inside(DATABASE_FOLDER, &file.name));
+        let taken: Vec<SetPath> = self.files.iter().filter_map(FileEntry::set_path).collect();
+        let path = path.unique(taken.iter(), &file.path.to_string_lossy());
+        observer.step(&Step::FileOpened(file.name.clone(), file.size));
+        let mut reader = file.open()?;
+        let read = |buffer: &mut [u8]| fill(&mut *reader, buffer).map_err(Error::io("read", &file.path));
+        let check = Check::for_content(file.content, folder.origin, file.size);
+        let passed = pass(&file.name, file.size, read, check, writer.create(&path)?, observer)?;
+        for finding in &passed.checked.findings {
+            observer.finding(&file.name, finding);
+        }
+        self.files.push(FileEntry {
+            name: file.name.clone(),
+            content: file.content,
+            path: path.as_str().to_owned(),
+            size: passed.size,
+            blake3: passed.blake3,
+            ese: passed.checked.facts(),
+            findings: passed.checked.findings,
+        });
+        self.databases.extend(passed.checked.database);
+        let name = file.name.clone();
+        self.logs.extend(passed.checked.log.map(|facts| ese::NamedLog { name, facts }));
+        observer.step(&Step::FileStored(file.name.clone()));
+        Ok(())
+    }
+}
+
+/// Fills the buffer unless the file ends, as a backup context does.
+fn fill(reader: &mut (dyn Read + Send), buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,108 @@
+//! Where sets are kept.
+
+use std::io::{self, Read};
+
+use certadm::Authority;
+
+use crate::manifest::{Manifest, SetId};
+use crate::note::{Note, NoteBody};
+use crate::{Error, SetPath};
+
+/// Keeps sets. A published set never changes; notes are appended beside it.
+pub trait Medium {
+    /// The place, for people.
+    fn location(&self) -> String;
+
+    /// Takes the lock of one CA; it is released on drop and with the process.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] names the holder.
+    fn lock(&self, ca: &Authority) -> Result<Box<dyn Lock>, Error>;
+
+    /// Removes what runs that died left unpublished, and says what. Only under the lock.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn sweep(&self, ca: &Authority) -> Result<Vec<String>, Error>;
+
+    /// All published sets, of one CA or of all. What cannot be read is an `Err` of its own.
+    ///
+    /// # Errors
+    /// The medium cannot be listed at all.
+    fn sets(&self, ca: Option<&Authority>) -> Result<Vec<Result<StoredSet, Error>>, Error>;
+
+    /// Begins a set. Dropped without [`SetWriter::publish`] it leaves nothing that counts.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn begin(&self, ca: &Authority) -> Result<Box<dyn SetWriter + '_>, Error>;
+
+    /// Opens a file of a published set.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn open(&self, set: &StoredSet, path: &SetPath) -> Result<Box<dyn Read + Send>, Error>;
+
+    /// Appends a note; durable when it returns.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error>;
+}
+
+/// The lock of a CA, held until it is dropped.
+pub trait Lock {}
+
+/// A published set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredSet {
+    /// Identity.
+    pub id: SetId,
+    /// What was stored.
+    pub manifest: Manifest,
+    /// What was learnt since.
+    pub notes: Vec<Note>,
+    /// Folder of the CA on the medium.
+    pub folder: String,
+}
+
+impl StoredSet {
+    /// Was everything read back with the recorded hashes, and did nothing worse come later?
+    /// `None`: nobody has read it back yet.
+    pub fn proven(&self) -> Option<bool> {
+        self.notes.iter().rev().find_map(|note| match note.body {
+            NoteBody::ReadBack { good, .. } => Some(good),
+            _ => None,
+        })
+    }
+}
+
+/// A set that is being written.
+pub trait SetWriter {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn create(&mut self, path: &SetPath) -> Result<Box<dyn FileSink>, Error>;
+
+    /// Gives the set its name, all or nothing; durable when it returns.
+    ///
+    /// # Errors
+    /// The medium's. Then nothing is published.
+    fn publish(self: Box<Self>, id: &SetId, manifest: &Manifest, bytes: &[u8]) -> Result<StoredSet, Error>;
+}
+
+/// A file that is being written.
+pub trait FileSink: Send {
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// The system's.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Completes the file; durable when it returns.
+    ///
+    /// # Errors
+    /// The system's.
+    fn finish(self: Box<Self>) -> io::Result<()>;
+}

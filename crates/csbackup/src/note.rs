@@ -1,0 +1,92 @@
+//! Notes: what is learnt about a set after it was published. Appended, never changed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::Severity;
+
+/// One line beside a set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// When, UTC, RFC 3339.
+    pub at: String,
+    /// Program and version.
+    pub tool: String,
+    /// What.
+    #[serde(flatten)]
+    pub body: NoteBody,
+}
+
+/// What a note says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "note", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum NoteBody {
+    /// Each file was read back from the medium and compared with the manifest.
+    ReadBack {
+        /// All sizes and hashes are those of the manifest.
+        good: bool,
+        /// What differed.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        detail: Option<String>,
+    },
+    /// What came of truncating the CA's logs.
+    Truncation {
+        /// The outcome.
+        outcome: TruncationOutcome,
+        /// Why not, or what is odd.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        detail: Option<String>,
+        /// Logs in the CA's log directory before, where it could be listed.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        before: Option<LogRange>,
+        /// The same afterwards.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        after: Option<LogRange>,
+    },
+    /// How the session ended on the CA.
+    SessionEnd {
+        /// The CA confirmed the end.
+        good: bool,
+        /// What it said otherwise.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        detail: Option<String>,
+    },
+    /// A later verification.
+    Verified {
+        /// The worst that was found.
+        worst: Option<Severity>,
+        /// Number of findings.
+        findings: usize,
+    },
+    /// A note of a later version; kept and shown by its name only.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What came of asking the CA to delete logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TruncationOutcome {
+    /// The CA reported success; `before` and `after` tell what that meant.
+    Done,
+    /// Nobody asked for it.
+    #[default]
+    NotAsked,
+    /// It was asked for and not permitted here.
+    Withheld,
+    /// The CA refused.
+    Refused,
+    /// The reply was lost.
+    Unknown,
+}
+
+/// Log generations present in a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRange {
+    /// Number of closed logs.
+    pub count: u32,
+    /// Lowest generation.
+    pub low: u32,
+    /// Highest generation.
+    pub high: u32,
+}

@@ -1,0 +1,84 @@
+//! The guard of invariant 4: once prepared, Close (if a file is open) and End, on every path, once.
+
+use certadm::{Authority, BackupContext, FileList, RestoreMap};
+
+use crate::Error;
+
+/// A backup session of the CA. Dropping it ends it.
+pub(crate) struct Session<'a> {
+    context: Box<dyn BackupContext + 'a>,
+    ca: Authority,
+    open: bool,
+    ended: bool,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(context: Box<dyn BackupContext + 'a>, ca: Authority) -> Self {
+        Self { context, ca, open: false, ended: false }
+    }
+
+    pub(crate) fn restore_map(&mut self) -> Result<RestoreMap, Error> {
+        self.context.restore_map().map_err(server(&self.ca, "fetch the restore map of"))
+    }
+
+    pub(crate) fn database_files(&mut self) -> Result<FileList, Error> {
+        self.context.database_files().map_err(server(&self.ca, "list the database files of"))
+    }
+
+    pub(crate) fn log_files(&mut self) -> Result<FileList, Error> {
+        self.context.log_files().map_err(server(&self.ca, "list the log files of"))
+    }
+
+    pub(crate) fn dynamic_files(&mut self) -> Result<Vec<String>, Error> {
+        self.context.dynamic_files().map_err(server(&self.ca, "list the files outside the database of"))
+    }
+
+    pub(crate) fn open(&mut self, name: &str) -> Result<u64, Error> {
+        let opened = self.context.open_file(name);
+        // A lost reply may have opened the file: then it needs its Close too.
+        self.open = opened.is_ok() || opened.as_ref().is_err_and(certadm::Error::is_lost);
+        opened.map_err(server(&self.ca, "open a file of"))
+    }
+
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        self.context.read_file(buffer).map_err(server(&self.ca, "read a file of"))
+    }
+
+    pub(crate) fn close(&mut self) -> Result<(), Error> {
+        self.open = false;
+        self.context.close_file().map_err(server(&self.ca, "close a file of"))
+    }
+
+    /// The raw answer: a lost reply is not a failure here.
+    pub(crate) fn truncate(&mut self) -> Result<(), certadm::Error> {
+        self.context.truncate_logs()
+    }
+
+    pub(crate) fn end(mut self) -> Result<(), certadm::Error> {
+        self.finish()
+    }
+
+    fn finish(&mut self) -> Result<(), certadm::Error> {
+        if self.ended {
+            return Ok(());
+        }
+        self.ended = true;
+        if std::mem::take(&mut self.open) {
+            // What Close says does not change that End is owed.
+            let _ = self.context.close_file();
+        }
+        self.context.end()
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        // On an error path the error that led here is the one to report.
+        let _ = self.finish();
+    }
+}
+
+pub(crate) fn server(ca: &Authority, doing: &'static str) -> impl FnOnce(certadm::Error) -> Error {
+    let ca = ca.clone();
+    move |source| Error::Server { doing, ca, source }
+}
