@@ -1,0 +1,226 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use csbackup::Requested;
+
+/// Backup and recovery of Microsoft certification authorities (AD CS).
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Args {
+    /// One JSON object per line on stdout instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Results, warnings and errors only
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Back up a CA: read, check, store, read back, and only then truncate its logs
+    Backup(Backup),
+    /// List the sets and what they are worth
+    List(List),
+    /// Show one set: files, generations, findings, notes
+    Show(Show),
+    /// Verify every byte of a set, or of any folder with a database and its logs
+    Verify(Verify),
+    /// Lay a set down, with all it depends on
+    Restore(Restore),
+    /// Take in a folder written by `certutil -backup` or another tool
+    Import(Import),
+    /// Back up, damage, verify and restore an embedded CA in a temporary folder
+    Demo(Demo),
+    /// Embedded CA directories: make one, let time pass
+    #[command(subcommand)]
+    Ca(Ca),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Backup {
+    /// Directory of an embedded CA
+    #[arg(long, value_name = "DIR")]
+    pub(crate) ca_dir: PathBuf,
+
+    /// Directory that holds the sets
+    #[arg(long, value_name = "PATH")]
+    pub(crate) dir: PathBuf,
+
+    /// Kind of backup
+    #[arg(long = "type", value_enum, default_value_t = Kind::Auto)]
+    pub(crate) kind: Kind,
+
+    /// Do not let the CA delete its logs
+    #[arg(long)]
+    pub(crate) keep_logs: bool,
+
+    /// Let the CA delete its logs although some older ones are in no set
+    #[arg(long)]
+    pub(crate) accept_gap: bool,
+
+    /// Seconds to wait for another backup of the CA to end
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    pub(crate) wait: Duration,
+
+    /// Say what would be done, and why
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Local place of a share that the CA names
+    #[arg(long = "map", value_name = r"\\HOST\SHARE=PATH", value_parser = mapping)]
+    pub(crate) maps: Vec<(String, PathBuf)>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Kind {
+    Auto,
+    Full,
+    Incremental,
+}
+
+impl From<Kind> for Requested {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Auto => Self::Auto,
+            Kind::Full => Self::Full,
+            Kind::Incremental => Self::Incremental,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    /// Directory that holds the sets
+    #[arg(long, value_name = "PATH")]
+    pub(crate) dir: PathBuf,
+
+    /// Only this CA
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ca_name: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Which {
+    /// Set id, a unique prefix of it, or `latest` (with --dir); otherwise the path of a set
+    pub(crate) set: String,
+
+    /// Directory that holds the sets
+    #[arg(long, value_name = "PATH")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Only sets of this CA
+    #[arg(long, value_name = "NAME", requires = "dir")]
+    pub(crate) ca_name: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) which: Which,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// Set id, a unique prefix of it, or `latest` (with --dir); otherwise the path of a set, of a
+    /// `certutil` backup, of any folder with a database and its logs, or of one `.edb`
+    #[arg(required_unless_present = "all")]
+    pub(crate) set: Option<String>,
+
+    /// Directory that holds the sets
+    #[arg(long, value_name = "PATH")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Only sets of this CA
+    #[arg(long, value_name = "NAME", requires = "dir")]
+    pub(crate) ca_name: Option<String>,
+
+    /// Every set in the directory
+    #[arg(long, requires = "dir", conflicts_with = "set")]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Restore {
+    #[command(flatten)]
+    pub(crate) which: Which,
+
+    /// Folder to restore to
+    #[arg(long, value_name = "DIR", required_unless_present = "original", conflicts_with = "original")]
+    pub(crate) to: Option<PathBuf>,
+
+    /// Restore to the paths of the restore map
+    #[arg(long)]
+    pub(crate) original: bool,
+
+    /// Local place of a share that the restore map names
+    #[arg(long = "map", value_name = r"\\HOST\SHARE=PATH", value_parser = mapping, requires = "original")]
+    pub(crate) maps: Vec<(String, PathBuf)>,
+
+    /// Move existing files aside
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Print the plan and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Import {
+    /// The folder (the one with `DataBase` in it, or that one itself)
+    pub(crate) folder: PathBuf,
+
+    /// Directory that holds the sets
+    #[arg(long, value_name = "PATH")]
+    pub(crate) dir: PathBuf,
+
+    /// CA common name, where the folder does not tell it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ca_name: Option<String>,
+
+    /// Host of the CA, where the folder does not tell it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Demo {
+    /// Work in this (new or empty) folder and keep it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ca {
+    /// Make an embedded CA from the built-in example, or from a folder recorded by the engine
+    New {
+        /// Directory to create
+        ca_dir: PathBuf,
+
+        /// Folder with `hot`, `hot-inc1`, `hot-inc2` and their `*.backup.json`
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+    },
+    /// Let the embedded CA work on: move to its next recorded state
+    Advance {
+        /// Directory of the CA
+        ca_dir: PathBuf,
+    },
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse().map(Duration::from_secs).map_err(|_| "expected whole seconds".to_owned())
+}
+
+fn mapping(text: &str) -> Result<(String, PathBuf), String> {
+    let (share, path) = text.rsplit_once('=').ok_or(r"expected \\HOST\SHARE=PATH")?;
+    if !share.starts_with(r"\\") || path.is_empty() {
+        return Err(r"expected \\HOST\SHARE=PATH".to_owned());
+    }
+    Ok((share.to_owned(), PathBuf::from(path)))
+}

@@ -1,0 +1,256 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use certadm::CertServer as _;
+use certsrv::CaDirectory;
+use csbackup::{
+    BackupOptions, Catalogue, Directory, Folder, ImportOptions, MappedFiles, Medium as _, NoteBody,
+    RestoreOptions, RestoreTarget, SetId, StoredSet,
+};
+use serde_json::json;
+
+use crate::args::{Args, Backup, Ca, Command, Import, List, Restore, Show, Verify, Which};
+use crate::exit::{Exit, NoRepository};
+use crate::printer::Printer;
+use crate::progress::Reporter;
+use crate::{demo, report};
+
+pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
+    let printer = *printer;
+    match &args.command {
+        Command::Backup(args) => backup(args, printer),
+        Command::List(args) => list(args, printer),
+        Command::Show(args) => show(args, printer),
+        Command::Verify(args) => verify(args, printer),
+        Command::Restore(args) => restore(args, printer),
+        Command::Import(args) => import(args, printer),
+        Command::Demo(args) => demo::demo(args, printer),
+        Command::Ca(args) => ca(args, printer),
+    }
+}
+
+/// The embedded CA's own places, and what the operator mapped.
+fn files(ca: &CaDirectory, maps: &[(String, PathBuf)]) -> MappedFiles {
+    MappedFiles::new(maps.iter().cloned().chain(ca.mappings()))
+}
+
+fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
+    let ca = CaDirectory::open(&args.ca_dir)?;
+    let medium = Directory::new(&args.dir);
+    let options = BackupOptions {
+        kind: args.kind.into(),
+        keep_logs: args.keep_logs,
+        accept_gap: args.accept_gap,
+        wait: args.wait,
+    };
+    if args.dry_run {
+        return dry_run(&ca, &medium, &options, printer);
+    }
+    let reporter = Reporter::new(printer);
+    let files = files(&ca, &args.maps);
+    let outcome = csbackup::backup(&mut ca.connect(), &medium, &files, &options, &reporter)?;
+    let catalogue = Catalogue::load(&medium, Some(ca.authority()))?;
+    Ok(report::outcome(printer, &catalogue, &outcome))
+}
+
+fn dry_run(
+    ca: &CaDirectory,
+    medium: &Directory,
+    options: &BackupOptions,
+    printer: Printer,
+) -> anyhow::Result<Exit> {
+    let catalogue = Catalogue::load(medium, Some(ca.authority()))?;
+    let plan = csbackup::plan(&catalogue, ca.authority(), options.kind)?;
+    let state = ca.connect().state().context("cannot ask for the state of the CA")?;
+    let value = json!({ "kind": plan.kind.to_string(), "reason": plan.reason, "server": state.to_string() });
+    let text = format!("would take: {} backup ({}); the CA is {state}", plan.kind, plan.reason);
+    printer.result("plan", value, &text);
+    Ok(Exit::Done)
+}
+
+/// The directory medium at a path that must be there.
+fn existing(dir: &Path) -> anyhow::Result<Directory> {
+    if !dir.is_dir() {
+        return Err(NoRepository(dir.display().to_string()).into());
+    }
+    Ok(Directory::new(dir))
+}
+
+fn catalogue_of(medium: &Directory, ca_name: Option<&str>) -> anyhow::Result<Catalogue> {
+    let mut catalogue = Catalogue::load(medium, None)?;
+    if let Some(name) = ca_name {
+        catalogue.sets.retain(|set| set.manifest.ca.name == name);
+    }
+    Ok(catalogue)
+}
+
+fn list(args: &List, printer: Printer) -> anyhow::Result<Exit> {
+    let catalogue = catalogue_of(&existing(&args.dir)?, args.ca_name.as_deref())?;
+    report::list(printer, &catalogue);
+    Ok(if catalogue.unreadable.is_empty() { Exit::Done } else { Exit::Damage })
+}
+
+/// Finds the set that was named: in a directory, or by the path of its own folder.
+fn find(which: &Which) -> anyhow::Result<(Directory, Catalogue, StoredSet)> {
+    let (medium, catalogue, name) = match &which.dir {
+        Some(dir) => {
+            let medium = existing(dir)?;
+            let catalogue = catalogue_of(&medium, which.ca_name.as_deref())?;
+            (medium, catalogue, which.set.clone())
+        }
+        None => {
+            let path = Path::new(&which.set);
+            let place = set_folder(path)?.with_context(|| {
+                format!(
+                    "`{}` is not the folder of a set; to name a set by its id, give `--dir`",
+                    path.display()
+                )
+            })?;
+            (place.0.clone(), Catalogue::load(&place.0, None)?, place.1.to_string())
+        }
+    };
+    let set = match catalogue.find(&name) {
+        Ok(set) => set.clone(),
+        Err(_) if catalogue.unreadable.iter().any(|e| e.to_string().contains(&name)) => {
+            let mut unreadable = catalogue.unreadable;
+            let position = unreadable.iter().position(|e| e.to_string().contains(&name)).unwrap_or_default();
+            return Err(unreadable.swap_remove(position).into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok((medium, catalogue, set))
+}
+
+/// A path `<dir>/<CA>/<set id>` is a set in a directory medium.
+fn set_folder(path: &Path) -> anyhow::Result<Option<(Directory, SetId)>> {
+    if !path.join(csbackup::manifest::FILE_NAME).is_file() {
+        return Ok(None);
+    }
+    let path = path.canonicalize().with_context(|| format!("cannot read `{}`", path.display()))?;
+    let id = path.file_name().and_then(|name| SetId::parse(&name.to_string_lossy()));
+    let root = path.parent().and_then(Path::parent);
+    Ok(id.zip(root).map(|(id, root)| (Directory::new(root), id)))
+}
+
+fn show(args: &Show, printer: Printer) -> anyhow::Result<Exit> {
+    let (_, catalogue, set) = find(&args.which)?;
+    report::show(printer, &catalogue, &set);
+    Ok(Exit::Done)
+}
+
+fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
+    if let (None, Some(path)) = (&args.dir, &args.set)
+        && set_folder(Path::new(path))?.is_none()
+    {
+        let folder = Folder::open(Path::new(path))?;
+        let report = csbackup::verify_folder(&folder, &Reporter::new(printer))?;
+        return Ok(report::verified(printer, path, &report));
+    }
+    let (medium, catalogue, sets) = match (&args.set, &args.dir) {
+        (Some(set), dir) => {
+            let which = Which { set: set.clone(), dir: dir.clone(), ca_name: args.ca_name.clone() };
+            let (medium, catalogue, set) = find(&which)?;
+            (medium, catalogue, vec![set])
+        }
+        (None, Some(dir)) => {
+            let medium = existing(dir)?;
+            let catalogue = catalogue_of(&medium, args.ca_name.as_deref())?;
+            let sets = catalogue.sets.clone();
+            (medium, catalogue, sets)
+        }
+        (None, None) => anyhow::bail!("name a set, or `--all` with `--dir`"),
+    };
+    let mut exit = Exit::Done;
+    for error in &catalogue.unreadable {
+        printer.warning(&error.to_string());
+        if args.all {
+            exit = Exit::Damage;
+        }
+    }
+    for set in &sets {
+        let report = csbackup::verify_set(&medium, &catalogue, set, &Reporter::new(printer))?;
+        note_verification(&medium, set, &report, printer);
+        let one = report::verified(printer, set.id.as_str(), &report);
+        exit = if one == Exit::Done { exit } else { one };
+    }
+    Ok(exit)
+}
+
+/// A read-only medium can be verified too; then the result is not remembered.
+fn note_verification(medium: &Directory, set: &StoredSet, report: &csbackup::VerifyReport, printer: Printer) {
+    let intact = !report.all_findings().any(|(_, finding)| finding.code.starts_with("file-"));
+    let detail = (!intact).then(|| "found by `csbackup verify`".to_owned());
+    let verified = NoteBody::Verified { worst: report.worst(), findings: report.all_findings().count() };
+    let noted = medium
+        .note(set, NoteBody::ReadBack { good: intact, detail })
+        .and_then(|()| medium.note(set, verified));
+    if let Err(error) = noted {
+        printer.warning(&format!("the result could not be noted beside the set: {error}"));
+    }
+}
+
+fn restore(args: &Restore, printer: Printer) -> anyhow::Result<Exit> {
+    let (medium, catalogue, set) = find(&args.which)?;
+    let target = match &args.to {
+        Some(folder) => RestoreTarget::Folder(folder.clone()),
+        None => RestoreTarget::Original(MappedFiles::new(args.maps.iter().cloned())),
+    };
+    let plan = csbackup::plan_restore(&catalogue, &set, &RestoreOptions { target, force: args.force })?;
+    report::restore_plan(printer, &plan);
+    if args.dry_run {
+        printer.note("nothing was written (--dry-run)");
+        return Ok(Exit::Done);
+    }
+    let aside = csbackup::restore(&medium, &plan, &Reporter::new(printer))?;
+    let files = plan.items.len();
+    let value = json!({ "set": set.id, "files": files, "bytes": plan.bytes(), "moved_aside_to": aside });
+    let text = format!("restored {files} files, {}, from {}", report::bytes(plan.bytes()), set.id);
+    printer.result("restored", value, &text);
+    for folder in &aside {
+        printer.note(&format!("what was there before is in `{}`", folder.display()));
+    }
+    printer.note(
+        "the database is a streamed copy: the CA brings it up to date from the logs when the restore is registered \
+         (certutil -restoreDB with the set's folder does both)",
+    );
+    Ok(Exit::Done)
+}
+
+fn import(args: &Import, printer: Printer) -> anyhow::Result<Exit> {
+    let folder = Folder::open(&args.folder)?;
+    let medium = Directory::new(&args.dir);
+    let options = ImportOptions { ca_name: args.ca_name.clone(), host: args.host.clone() };
+    let set = csbackup::import(&folder, &medium, &options, &Reporter::new(printer))?;
+    let catalogue = Catalogue::load(&medium, None)?;
+    report::stored(printer, &catalogue, &set);
+    let damaged = set.manifest.worst() == Some(csbackup::manifest::Severity::Error);
+    Ok(if damaged { Exit::Damage } else { Exit::Done })
+}
+
+fn ca(args: &Ca, printer: Printer) -> anyhow::Result<Exit> {
+    let ca = match args {
+        Ca::New { ca_dir, from } => demo::new_ca(ca_dir, from.as_deref())?,
+        Ca::Advance { ca_dir } => {
+            let mut ca = CaDirectory::open(ca_dir)?;
+            if !ca.advance()? {
+                anyhow::bail!("the CA in `{}` is in its last recorded state", ca_dir.display());
+            }
+            ca
+        }
+    };
+    let generations = ca.generations();
+    let value = json!({
+        "ca": ca.authority().to_string(), "state": ca.state_number(), "states": ca.states(),
+        "generations": [generations.start(), generations.end()],
+    });
+    let text = format!(
+        "embedded CA {}: state {} of {}, logs 0x{:x}-0x{:x}",
+        ca.authority(),
+        ca.state_number(),
+        ca.states(),
+        generations.start(),
+        generations.end(),
+    );
+    printer.result("ca", value, &text);
+    Ok(Exit::Done)
+}

@@ -1,0 +1,208 @@
+//! The main job on an embedded CA, in a temporary folder: the first thing a newcomer runs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
+use certadm::Authority;
+use certsrv::CaDirectory;
+use csbackup::manifest::{Kind, Severity};
+use csbackup::{
+    BackupOptions, Catalogue, Directory, Folder, MappedFiles, RestoreOptions, RestoreTarget, StoredSet,
+};
+use serde_json::json;
+
+use crate::args::Demo;
+use crate::exit::Exit;
+use crate::printer::Printer;
+use crate::progress::Reporter;
+use crate::report;
+
+/// A CA-like database and its logs, recorded by running the original engine: `testdata/PROVENANCE.md`.
+const RECORDED: &[u8] = include_bytes!("../../../testdata/page8k.tar.zst");
+const CRL: &[u8] = include_bytes!("../../../testdata/ExampleCA.crl");
+
+/// An embedded CA in a new directory, from the built-in recording or from another one.
+pub(crate) fn new_ca(dir: &Path, from: Option<&Path>) -> anyhow::Result<CaDirectory> {
+    let ca = Authority { host: "ca01.example.test".to_owned(), name: "ExampleCA".to_owned() };
+    let unpacked = tempfile::tempdir().context("cannot create a temporary folder")?;
+    let recording = match from {
+        Some(folder) => folder,
+        None => {
+            let decoder = zstd::Decoder::new(RECORDED).context("cannot unpack the built-in recording")?;
+            tar::Archive::new(decoder)
+                .unpack(unpacked.path())
+                .context("cannot unpack the built-in recording")?;
+            unpacked.path()
+        }
+    };
+    let mut server = CaDirectory::create_from_engine_set(dir, &ca, recording)?;
+    server.add_dynamic_file("ExampleCA.crl", CRL)?;
+    Ok(server)
+}
+
+pub(crate) fn demo(args: &Demo, printer: Printer) -> anyhow::Result<Exit> {
+    let temporary = tempfile::Builder::new().prefix("csbackup-demo-").tempdir();
+    let temporary = temporary.context("cannot create a temporary folder")?;
+    let root = match &args.keep {
+        Some(dir) => {
+            fs::create_dir_all(dir).with_context(|| format!("cannot create `{}`", dir.display()))?;
+            let empty = fs::read_dir(dir)
+                .with_context(|| format!("cannot list `{}`", dir.display()))?
+                .next()
+                .is_none();
+            ensure!(empty, "`{}` is not empty: the demo wants a folder of its own", dir.display());
+            dir.clone()
+        }
+        None => temporary.path().to_owned(),
+    };
+    let show = Show { printer, step: std::cell::Cell::new(0) };
+    let mut life = Life {
+        ca: new_ca(&root.join("ca"), None)?,
+        medium: Directory::new(root.join("backup")),
+        root,
+        show,
+        printer,
+    };
+    life.run()?;
+    match &args.keep {
+        Some(dir) => {
+            printer.note(&format!("\nkept in `{0}`: try `csbackup list --dir {0}/backup`", dir.display()))
+        }
+        None => printer.note("\nall of it was in a temporary folder; `demo --keep DIR` leaves it for a look"),
+    }
+    printer.result("demo", json!({ "passed": true }), "demo passed");
+    Ok(Exit::Done)
+}
+
+/// Numbered headings.
+struct Show {
+    printer: Printer,
+    step: std::cell::Cell<u32>,
+}
+
+impl Show {
+    fn step(&self, text: &str) {
+        self.step.set(self.step.get() + 1);
+        let value = json!({ "step": self.step.get(), "text": text });
+        self.printer.result("demo_step", value, &format!("\n{}. {text}", self.step.get()));
+    }
+}
+
+struct Life {
+    root: PathBuf,
+    ca: CaDirectory,
+    medium: Directory,
+    show: Show,
+    printer: Printer,
+}
+
+impl Life {
+    fn run(&mut self) -> anyhow::Result<()> {
+        self.show.step(&format!("a full backup of {}, then its logs are truncated", self.ca.authority()));
+        let full = self.backup(Kind::Full)?;
+        self.show.step("the CA works on; an incremental backup of what is new");
+        ensure!(self.ca.advance()?, "the embedded CA did not move on");
+        let increment = self.backup(Kind::Incremental)?;
+        self.show.step("everything is verified: each page, each log segment, each hash");
+        for set in [&full, &increment] {
+            let report =
+                csbackup::verify_set(&self.medium, &self.catalogue()?, set, &Reporter::new(self.printer))?;
+            let exit = report::verified(self.printer, set.id.as_str(), &report);
+            ensure!(exit == Exit::Done, "set {} is not good", set.id);
+        }
+        self.damage(&full)?;
+        self.restore(&full, &increment)
+    }
+
+    fn catalogue(&self) -> anyhow::Result<Catalogue> {
+        Ok(Catalogue::load(&self.medium, Some(self.ca.authority()))?)
+    }
+
+    fn backup(&self, kind: Kind) -> anyhow::Result<StoredSet> {
+        let files = MappedFiles::new(self.ca.mappings());
+        let reporter = Reporter::new(self.printer);
+        let outcome = csbackup::backup(
+            &mut self.ca.connect(),
+            &self.medium,
+            &files,
+            &BackupOptions::default(),
+            &reporter,
+        )?;
+        let exit = report::outcome(self.printer, &self.catalogue()?, &outcome);
+        ensure!(exit == Exit::Done, "the backup ended with code {}", exit.number());
+        let set = outcome.sets.into_iter().next().context("no set was published")?;
+        ensure!(set.manifest.kind == kind, "expected a {kind} backup");
+        Ok(set)
+    }
+
+    /// Flips one bit of one page in a copy, and looks for it.
+    fn damage(&self, full: &StoredSet) -> anyhow::Result<()> {
+        const PAGE: u64 = 137;
+        self.show.step(&format!("one bit of page {PAGE} is flipped in a copy"));
+        let copy = self.root.join("damaged");
+        let database = full.manifest.files.iter().find(|file| file.database().is_some());
+        let database = database.context("the set has no database")?;
+        fs::create_dir_all(&copy).context("cannot create the folder of the damaged copy")?;
+        for file in full.manifest.files.iter().filter(|file| file.ese.is_some()) {
+            let path = file.set_path().context("unsafe path")?;
+            let from = path.below(&self.medium.path_of(full));
+            fs::copy(&from, copy.join(path.file_name())).context("cannot copy the set")?;
+        }
+        let page_size = database.database().map_or(0, |facts| u64::from(facts.page_size));
+        let target = copy.join(database.set_path().context("unsafe path")?.file_name());
+        let mut bytes = fs::read(&target).context("cannot read the copy")?;
+        let offset = usize::try_from((PAGE + 1) * page_size + 1234)?;
+        *bytes.get_mut(offset).context("the database is too small")? ^= 0x10;
+        fs::write(&target, bytes).context("cannot write the copy")?;
+
+        let report = csbackup::verify_folder(&Folder::open(&copy)?, &Reporter::new(self.printer))?;
+        report::verified(self.printer, "the damaged copy", &report);
+        let named = report.all_findings().any(|(_, finding)| {
+            finding.severity == Severity::Error && finding.text.starts_with(&format!("page {PAGE} "))
+        });
+        ensure!(named, "the damage was not found");
+        Ok(())
+    }
+
+    /// A file of the recording, as the CA directory has it for one of its states.
+    fn recorded(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let states =
+            (1..=self.ca.states()).map(|state| self.ca.path().join(format!("state-{state:02}")).join(name));
+        states.into_iter().find(|path| path.is_file()).with_context(|| format!("the CA never had `{name}`"))
+    }
+
+    fn restore(&self, full: &StoredSet, increment: &StoredSet) -> anyhow::Result<()> {
+        self.show.step("the good set is restored and compared");
+        let to = self.root.join("restored");
+        let options = RestoreOptions { target: RestoreTarget::Folder(to.clone()), force: false };
+        let catalogue = self.catalogue()?;
+        let plan = csbackup::plan_restore(&catalogue, increment, &options)?;
+        csbackup::restore(&self.medium, &plan, &Reporter::new(self.printer))?;
+        let mut compared = 0;
+        for item in plan.items.iter().filter(|item| item.target.starts_with(to.join("CertLog"))) {
+            let same = fs::read(&item.target).context("cannot read a restored file")?
+                == fs::read(self.recorded(item.path.file_name())?).context("cannot read the CA's file")?;
+            ensure!(same, "`{}` differs from what the CA has", item.target.display());
+            compared += 1;
+        }
+        let logs: Vec<u32> = [full, increment]
+            .iter()
+            .flat_map(|set| set.manifest.logs())
+            .map(|(_, log)| log.generation)
+            .collect();
+        ensure!(compared > logs.iter().collect::<std::collections::BTreeSet<_>>().len(), "files are missing");
+        let value = json!({ "files": compared, "bytes": plan.bytes() });
+        let text = format!(
+            "{} files restored, {}; database and logs equal what the CA delivered",
+            plan.items.len(),
+            report::bytes(plan.bytes()),
+        );
+        self.printer.result("compared", value, &text);
+        let report =
+            csbackup::verify_folder(&Folder::open(&to.join("CertLog"))?, &Reporter::new(self.printer))?;
+        let exit = report::verified(self.printer, "the restored folder", &report);
+        ensure!(exit == Exit::Done, "the restored folder is not good");
+        Ok(())
+    }
+}

@@ -1,0 +1,282 @@
+//! Results as text and as JSON.
+
+use csbackup::manifest::{Content, FileEntry, Severity};
+use csbackup::{
+    Catalogue, FindingEntry, LogRange, NoteBody, Outcome, RestorePlan, StoredSet, TruncationOutcome,
+    VerifyReport,
+};
+use serde_json::{Value, json};
+
+use crate::exit::Exit;
+use crate::printer::Printer;
+
+pub(crate) fn finding(printer: Printer, file: &str, finding: &FindingEntry) {
+    let FindingEntry { severity, text, hint, .. } = finding;
+    let severity_word = match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Error => "damage",
+    };
+    let mut value = serde_json::to_value(finding).unwrap_or_default();
+    if let Some(object) = value.as_object_mut() {
+        object.insert("file".to_owned(), Value::from(file));
+    }
+    let place = if file.is_empty() { String::new() } else { format!(" in `{}`", certadm::base_name(file)) };
+    let jet = finding.jet.map(|jet| format!(" (JET {jet})")).unwrap_or_default();
+    let mut line = format!("{severity_word}{place}: {text}{jet}");
+    if let Some(hint) = hint {
+        line.push_str(&format!("\n  hint: {hint}"));
+    }
+    printer.result("finding", value, &line);
+}
+
+/// Sizes as people read them.
+pub(crate) fn bytes(count: u64) -> String {
+    indicatif::BinaryBytes(count).to_string()
+}
+
+fn generations(range: Option<(u32, u32)>) -> String {
+    match range {
+        Some((low, high)) if low == high => format!("generation 0x{low:x}"),
+        Some((low, high)) => format!("generations 0x{low:x}-0x{high:x}"),
+        None => String::new(),
+    }
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// One set as JSON; the same object everywhere.
+pub(crate) fn set_value(catalogue: &Catalogue, set: &StoredSet) -> Value {
+    let manifest = &set.manifest;
+    let truncation = set.notes.iter().rev().find_map(|note| match &note.body {
+        NoteBody::Truncation { outcome, .. } => Some(*outcome),
+        _ => None,
+    });
+    json!({
+        "id": set.id,
+        "ca": manifest.ca,
+        "kind": manifest.kind,
+        "source": manifest.source,
+        "state": catalogue.state(set).to_string(),
+        "sequence": manifest.sequence,
+        "timeline": manifest.timeline,
+        "base": manifest.base,
+        "started": manifest.started,
+        "finished": manifest.finished,
+        "size": manifest.size(),
+        "files": manifest.files.len(),
+        "generations": manifest.generations().map(|(low, high)| [low, high]),
+        "gaps": manifest.gaps,
+        "findings": manifest.all_findings().count(),
+        "worst": manifest.worst(),
+        "truncation": truncation,
+    })
+}
+
+/// Lines of one set after a backup or an import.
+pub(crate) fn stored(printer: Printer, catalogue: &Catalogue, set: &StoredSet) {
+    let manifest = &set.manifest;
+    let mut lines = Vec::new();
+    let of = |content: Content| -> Vec<&FileEntry> {
+        manifest.files.iter().filter(|f| f.content == content).collect()
+    };
+    let total = |files: &[&FileEntry]| bytes(files.iter().map(|file| file.size).sum());
+    let row = |what: &str, files: &str, size: &str, rest: &str| {
+        format!("{what:<10} {files:<10} {size:>12}   {rest}").trim_end().to_owned()
+    };
+    let databases = of(Content::Database);
+    if !databases.is_empty() {
+        let pages: u64 = databases.iter().filter_map(|file| file.database()).map(|facts| facts.pages).sum();
+        let rest = format!("{pages} pages verified");
+        lines.push(row("database", &count(databases.len(), "file"), &total(&databases), &rest));
+    }
+    let logs = of(Content::Log);
+    let rest = generations(manifest.generations());
+    lines.push(row("logs", &count(logs.len(), "file"), &total(&logs), &rest));
+    let dynamic = of(Content::Dynamic);
+    if !dynamic.is_empty() || !manifest.gaps.is_empty() {
+        let all = dynamic.len() + manifest.gaps.len();
+        let files =
+            if manifest.gaps.is_empty() { count(all, "file") } else { format!("{} of {all}", dynamic.len()) };
+        lines.push(row("dynamic", &files, &total(&dynamic), ""));
+    }
+    let state = catalogue.state(set);
+    let proven = if set.proven() == Some(true) { ", read back" } else { "" };
+    lines.push(format!("set {} saved{proven}: {state}", set.id));
+    printer.result("set", set_value(catalogue, set), &lines.join("\n"));
+}
+
+fn range(range: Option<LogRange>) -> String {
+    range.map_or_else(|| "unknown".to_owned(), |r| format!("{} (0x{:x}-0x{:x})", r.count, r.low, r.high))
+}
+
+/// Everything a backup has to say at its end.
+pub(crate) fn outcome(printer: Printer, catalogue: &Catalogue, outcome: &Outcome) -> Exit {
+    for set in &outcome.sets {
+        stored(printer, catalogue, set);
+    }
+    let truncation = &outcome.truncation;
+    let text = match truncation.outcome {
+        TruncationOutcome::Done => match (truncation.before, truncation.after) {
+            (Some(_), Some(_)) => {
+                format!(
+                    "logs on the CA: {} before truncation, {} after",
+                    range(truncation.before),
+                    range(truncation.after)
+                )
+            }
+            _ => "logs truncated on the CA; the effect could not be seen from here".to_owned(),
+        },
+        TruncationOutcome::NotAsked => "logs kept on the CA, as asked".to_owned(),
+        TruncationOutcome::Withheld => "logs kept on the CA".to_owned(),
+        TruncationOutcome::Refused => "logs kept: the CA refused to truncate".to_owned(),
+        TruncationOutcome::Unknown => "whether the CA truncated its logs is unknown".to_owned(),
+    };
+    let value = json!({
+        "outcome": truncation.outcome, "detail": truncation.detail,
+        "before": truncation.before, "after": truncation.after, "session_ended": outcome.ended,
+    });
+    printer.result("truncation", value, &text);
+    let damaged = outcome.sets.iter().any(|set| set.manifest.worst() == Some(Severity::Error));
+    let gaps = outcome.sets.iter().any(|set| !set.manifest.gaps.is_empty());
+    if gaps {
+        printer.hint(r"give a readable place for the missing files with `--map '\\HOST\SHARE=PATH'`");
+    }
+    if damaged {
+        printer.hint("the CA checked these pages before it sent them: look at the network, this machine's memory and the CA's event log, then run a full backup");
+        return Exit::Damage;
+    }
+    match truncation.outcome {
+        TruncationOutcome::Unknown => Exit::TruncationUnknown,
+        TruncationOutcome::Refused | TruncationOutcome::Withheld => Exit::NotTruncated,
+        _ if gaps || !outcome.ended => Exit::Incomplete,
+        _ => Exit::Done,
+    }
+}
+
+/// The table of `list`.
+pub(crate) fn list(printer: Printer, catalogue: &Catalogue) {
+    let mut ca = String::new();
+    for set in &catalogue.sets {
+        let manifest = &set.manifest;
+        let mut text = String::new();
+        let name = manifest.ca.authority().to_string();
+        if ca != name {
+            text.push_str(&format!("{name}\n"));
+            ca = name;
+        }
+        let indent = if manifest.base.is_some() { "  + " } else { "  " };
+        let worst = manifest.worst().map(|worst| match worst {
+            Severity::Info => "",
+            Severity::Warning => ", with warnings",
+            Severity::Error => ", with findings",
+        });
+        let gaps = if manifest.gaps.is_empty() { "" } else { ", incomplete" };
+        text.push_str(&format!(
+            "{indent:<4}{:<32} {:>11}  {:<26} {}{}{gaps}",
+            set.id.to_string(),
+            bytes(manifest.size()),
+            generations(manifest.generations()),
+            catalogue.state(set),
+            worst.unwrap_or_default(),
+        ));
+        printer.result("set", set_value(catalogue, set), &text);
+    }
+    for error in &catalogue.unreadable {
+        printer.warning(&error.to_string());
+    }
+    if catalogue.sets.is_empty() {
+        printer.note("no sets");
+    }
+}
+
+/// The page of `show`.
+pub(crate) fn show(printer: Printer, catalogue: &Catalogue, set: &StoredSet) {
+    let manifest = &set.manifest;
+    let mut lines = vec![
+        format!("set        {}", set.id),
+        format!("CA         {}", manifest.ca.authority()),
+        format!("kind       {} ({})", manifest.kind, manifest.reason),
+        format!("state      {}", catalogue.state(set)),
+        format!("taken      {} to {}", manifest.started, manifest.finished),
+        format!("timeline   {}", manifest.timeline),
+    ];
+    if let Some(base) = &manifest.base {
+        lines.push(format!("base       {base}"));
+    }
+    for entry in &manifest.restore_map {
+        lines.push(format!("place      {:<16} {}", entry.kind, entry.path));
+    }
+    for file in &manifest.files {
+        let facts = match (file.database(), file.log()) {
+            (Some(db), _) => {
+                let required =
+                    db.required.map_or("none".to_owned(), |[low, high]| format!("0x{low:x}-0x{high:x}"));
+                format!("{} pages of {}, {}, needs logs {required}", db.pages, db.page_size, db.state)
+            }
+            (_, Some(log)) => format!("generation 0x{:x}, created {}", log.generation, log.created_at),
+            _ => String::new(),
+        };
+        lines.push(
+            format!("file       {:<36} {:>11}  {facts}", file.path, bytes(file.size)).trim_end().to_owned(),
+        );
+    }
+    lines.extend(
+        manifest.gaps.iter().map(|gap| format!("missing    {}: {}", gap.name.escape_debug(), gap.reason)),
+    );
+    if let Some([low, high]) = manifest.log_gap {
+        lines.push(format!("log gap    generations 0x{low:x}-0x{high:x} were not in the chain before"));
+    }
+    for note in &set.notes {
+        let body = serde_json::to_string(&note.body).unwrap_or_default();
+        lines.push(format!("note       {} {body}", note.at));
+    }
+    let mut value = set_value(catalogue, set);
+    if let Some(object) = value.as_object_mut() {
+        object.insert("manifest".to_owned(), serde_json::to_value(manifest).unwrap_or_default());
+        object.insert("notes".to_owned(), serde_json::to_value(&set.notes).unwrap_or_default());
+    }
+    printer.result("set", value, &lines.join("\n"));
+    for (file, found) in manifest.all_findings() {
+        finding(printer, file, found);
+    }
+}
+
+/// The closing line of a verification.
+pub(crate) fn verified(printer: Printer, what: &str, report: &VerifyReport) -> Exit {
+    let of = |severity| report.all_findings().filter(|(_, finding)| finding.severity == severity).count();
+    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
+    let verdict = if errors > 0 { "damaged" } else { "good" };
+    let value = json!({
+        "what": what, "verdict": verdict, "files": report.files.len(), "bytes": report.bytes,
+        "errors": errors, "warnings": warnings, "worst": report.worst(),
+    });
+    let text = format!(
+        "{what}: {verdict}; {} and {} checked, {}, {}",
+        count(report.files.len(), "file"),
+        bytes(report.bytes),
+        count(errors, "error"),
+        count(warnings, "warning"),
+    );
+    printer.result("verified", value, &text);
+    if errors > 0 { Exit::Damage } else { Exit::Done }
+}
+
+pub(crate) fn restore_plan(printer: Printer, plan: &RestorePlan) {
+    for item in &plan.items {
+        let value = json!({
+            "set": item.set, "path": item.path.as_str(), "target": item.target, "size": item.size,
+            "blake3": item.blake3,
+        });
+        let text = format!("{:>11}  {} -> {}", bytes(item.size), item.path, item.target.display());
+        printer.result("restore_file", value, &text);
+    }
+    for path in &plan.aside {
+        printer.result("move_aside", json!({ "path": path }), &format!("move aside   {}", path.display()));
+    }
+    for warning in &plan.warnings {
+        printer.warning(warning);
+    }
+}
