@@ -139,8 +139,9 @@ impl FileList {
     pub fn decode_tagged(raw: Vec<u8>) -> Result<Self, ListError> {
         let mut files = Vec::new();
         for (entry, string) in multi_string::decode(&raw)?.into_iter().enumerate() {
+            let tag = string.encode_utf16().next().unwrap_or_default();
             let mut chars = string.chars();
-            let tag = chars.next().map_or(0, |c| u16::try_from(u32::from(c)).unwrap_or(u16::MAX));
+            let _tag = chars.next();
             let kind = FileKind::from_tag(tag).ok_or(ListError::UnknownTag { entry, tag })?;
             let name = chars.as_str().to_string();
             if name.is_empty() {

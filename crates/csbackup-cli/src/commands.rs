@@ -77,11 +77,11 @@ fn existing(dir: &Path) -> anyhow::Result<Directory> {
 }
 
 fn catalogue_of(medium: &Directory, ca_name: Option<&str>) -> anyhow::Result<Catalogue> {
-    let mut catalogue = Catalogue::load(medium, None)?;
-    if let Some(name) = ca_name {
-        catalogue.sets.retain(|set| set.manifest.ca.name == name);
-    }
-    Ok(catalogue)
+    let catalogue = Catalogue::load(medium, None)?;
+    Ok(match ca_name {
+        Some(name) => catalogue.only(name),
+        None => catalogue,
+    })
 }
 
 fn list(args: &List, printer: Printer) -> anyhow::Result<Exit> {
@@ -155,7 +155,7 @@ fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
         (None, Some(dir)) => {
             let medium = existing(dir)?;
             let catalogue = catalogue_of(&medium, args.ca_name.as_deref())?;
-            let sets = catalogue.sets.clone();
+            let sets = catalogue.sets().to_vec();
             (medium, catalogue, sets)
         }
         (None, None) => anyhow::bail!("name a set, or `--all` with `--dir`"),

@@ -159,7 +159,7 @@ pub(crate) fn outcome(printer: Printer, catalogue: &Catalogue, outcome: &Outcome
 /// The table of `list`.
 pub(crate) fn list(printer: Printer, catalogue: &Catalogue) {
     let mut ca = String::new();
-    for set in &catalogue.sets {
+    for set in catalogue.sets() {
         let manifest = &set.manifest;
         let mut text = String::new();
         let name = manifest.ca.authority().to_string();
@@ -187,7 +187,7 @@ pub(crate) fn list(printer: Printer, catalogue: &Catalogue) {
     for error in &catalogue.unreadable {
         printer.warning(&error.to_string());
     }
-    if catalogue.sets.is_empty() {
+    if catalogue.sets().is_empty() {
         printer.note("no sets");
     }
 }

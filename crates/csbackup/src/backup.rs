@@ -100,7 +100,7 @@ pub fn plan(catalogue: &Catalogue, ca: &Authority, requested: Requested) -> Resu
 
 /// Can an increment continue the newest chain? Why (not)?
 fn continuable(catalogue: &Catalogue) -> Result<String, String> {
-    let Some(newest) = catalogue.sets.last() else {
+    let Some(newest) = catalogue.sets().last() else {
         return Err("there is no set of this CA here yet".to_owned());
     };
     match catalogue.state(newest) {
@@ -146,6 +146,10 @@ pub fn backup(
     for error in &catalogue.unreadable {
         observer.warning(&format!("passed over: {error}"));
     }
+    if let Some(other) = catalogue.sets().last().filter(|set| set.manifest.ca.host != ca.host) {
+        let host = &other.manifest.ca.host;
+        observer.warning(&format!("the sets here were taken from host `{host}`, this CA is on `{}`", ca.host));
+    }
     prove_newest(&mut catalogue, medium, &ca, observer)?;
     let plan = plan(&catalogue, &ca, options.kind)?;
     let mut run = Run { medium, files, options, observer, ca, catalogue, fork: None };
@@ -160,7 +164,7 @@ fn prove_newest(
     ca: &Authority,
     observer: &dyn Observer,
 ) -> Result<(), Error> {
-    let Some(newest) = catalogue.sets.last() else { return Ok(()) };
+    let Some(newest) = catalogue.sets().last() else { return Ok(()) };
     if newest.proven().is_some() {
         return Ok(());
     }
@@ -199,7 +203,7 @@ struct Run<'a> {
 /// How one session went.
 enum Attempt {
     /// A set was published, and the session ended.
-    Published(Ended),
+    Published(Box<Ended>),
     /// An increment cannot continue the chain; nothing was published.
     Misfit(String),
 }
@@ -231,7 +235,7 @@ fn go(server: &mut dyn CertServer, run: &mut Run<'_>, plan: Plan) -> Result<Outc
     let base = run.catalogue.head().and_then(|head| Base::of(&head));
     let reason = match (plan.kind, &base) {
         (BackupType::Incremental, Some(base)) => match increment(server, run, base, plan.reason)? {
-            Attempt::Published(ended) => return run.outcome(vec![ended]),
+            Attempt::Published(ended) => return run.outcome(vec![*ended]),
             Attempt::Misfit(reason) if run.options.kind == Requested::Incremental => {
                 return Err(Error::NoBase { ca: run.ca.clone(), reason });
             }
@@ -265,7 +269,8 @@ fn increment(
                 }
                 Collect::Whole(collected) => {
                     let intention = intention(run, None);
-                    finish::finish(run, session, *collected, intention).map(Attempt::Published)
+                    let ended = finish::finish(run, session, *collected, intention)?;
+                Ok(Attempt::Published(Box::new(ended)))
                 }
             }
         });
@@ -307,7 +312,9 @@ fn full(
 /// first one is returned.
 fn compare_with_old_chain(run: &mut Run<'_>, old: Option<&Base>, new: &Manifest) -> Option<[u32; 2]> {
     let logs = &old?.logs;
-    let misfit = new.logs().iter().find_map(|(file, log)| logs.admits(log, &file.blake3).err());
+    // A damaged log proves nothing about the CA's history; it is a finding.
+    let whole = new.logs().into_iter().filter(|(file, _)| !file.is_damaged());
+    let misfit = whole.into_iter().find_map(|(file, log)| logs.admits(log, &file.blake3).err());
     let gap = match misfit {
         None => new.generations().and_then(|(first, _)| logs.gap_before(first)),
         Some(Misfit::OtherStream) => {
@@ -339,7 +346,7 @@ fn close_gap(
     observer.step(&Step::Planned(BackupType::Incremental, reason.clone()));
     run.catalogue = Catalogue::load(run.medium, Some(&run.ca))?;
     let why = match increment(server, run, old, reason) {
-        Ok(Attempt::Published(second)) => return run.outcome(vec![first, second]),
+        Ok(Attempt::Published(second)) => return run.outcome(vec![first, *second]),
         Ok(Attempt::Misfit(reason)) => reason,
         Err(error) => error.to_string(),
     };
@@ -354,7 +361,7 @@ impl Run<'_> {
         let catalogue = Catalogue::load(self.medium, Some(&self.ca))?;
         let ended = done.iter().all(|ended| ended.ended);
         let truncation = done.last().map(|ended| ended.truncation.clone()).unwrap_or_default();
-        let latest = |set: StoredSet| catalogue.sets.iter().find(|s| s.id == set.id).cloned().unwrap_or(set);
+        let latest = |set: StoredSet| catalogue.sets().iter().find(|s| s.id == set.id).cloned().unwrap_or(set);
         Ok(Outcome { sets: done.into_iter().map(|ended| latest(ended.set)).collect(), truncation, ended })
     }
 }

@@ -1,5 +1,6 @@
 //! What a medium holds of one CA, and what follows from it.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use certadm::Authority;
@@ -7,13 +8,16 @@ use certadm::Authority;
 use crate::manifest::{Kind, SetId, Severity, Source};
 use crate::medium::{Medium, StoredSet};
 use crate::note::{NoteBody, TruncationOutcome};
-use crate::{Error, FindingEntry};
+use crate::Error;
 
-/// The sets of a medium (of one CA, or of all), oldest first.
+/// The sets of a medium (of one CA, or of all), oldest first, with what each is worth.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     /// Sets in the order of their sequence numbers.
-    pub sets: Vec<StoredSet>,
+    sets: Vec<StoredSet>,
+    /// What each is worth; same order.
+    states: Vec<SetState>,
+    index: HashMap<(String, SetId), usize>,
     /// What looked like a set and could not be read.
     pub unreadable: Vec<Error>,
 }
@@ -55,46 +59,74 @@ impl Catalogue {
         let mut catalogue = Self::default();
         for set in medium.sets(ca)? {
             match set {
-                Ok(set) => catalogue.sets.push(set),
+                Ok(set) => catalogue.add(set),
                 Err(error) => catalogue.unreadable.push(error),
             }
         }
         Ok(catalogue)
     }
 
+    /// INVARIANT: bases come before what they carry: media list by sequence, and a base of a later
+    /// or equal sequence number is not found, so that no chain can bite its own tail.
+    fn add(&mut self, set: StoredSet) {
+        let state = self.judge(&set);
+        self.index.insert((set.folder.clone(), set.id.clone()), self.sets.len());
+        self.sets.push(set);
+        self.states.push(state);
+    }
+
+    /// The sets, oldest first.
+    pub fn sets(&self) -> &[StoredSet] {
+        &self.sets
+    }
+
+    /// Only the sets of the CA with this common name.
+    #[must_use]
+    pub fn only(self, ca_name: &str) -> Self {
+        let mut catalogue = Self { unreadable: self.unreadable, ..Self::default() };
+        self.sets.into_iter().filter(|set| set.manifest.ca.name == ca_name).for_each(|set| catalogue.add(set));
+        catalogue
+    }
+
     /// What a set is worth, its chain included.
     pub fn state(&self, set: &StoredSet) -> SetState {
+        self.position(&set.folder, &set.id)
+            .and_then(|position| self.states.get(position))
+            .cloned()
+            .unwrap_or_else(|| self.judge(set))
+    }
+
+    fn judge(&self, set: &StoredSet) -> SetState {
         let verified = set.notes.iter().rev().find_map(|note| match note.body {
             NoteBody::Verified { worst, .. } => Some(worst),
             _ => None,
         });
-        let worst = set.manifest.worst().max(verified.flatten());
         if set.proven() == Some(false) {
             return SetState::Misread;
         }
-        if worst == Some(Severity::Error) {
+        if set.manifest.worst().max(verified.flatten()) == Some(Severity::Error) {
             return SetState::Damaged;
         }
         if set.manifest.kind == Kind::Incremental {
-            match self.base_of(set) {
-                None => {
-                    let base = set.manifest.base.as_ref().map_or("none is named", SetId::as_str);
-                    return SetState::Orphan(format!("its base is not here ({base})"));
-                }
-                Some(base) => match self.state(base) {
-                    SetState::Good => {}
-                    state => return SetState::Orphan(format!("its base {} is {state}", base.id)),
-                },
+            let Some(base) = self.base_of(set) else {
+                let base = set.manifest.base.as_ref().map_or("none is named", SetId::as_str);
+                return SetState::Orphan(format!("its base is not here ({base})"));
+            };
+            match self.state(base) {
+                SetState::Good => {}
+                state => return SetState::Orphan(format!("its base {} is {state}", base.id)),
             }
         }
         if set.proven().is_none() { SetState::Unproven } else { SetState::Good }
     }
 
+    fn position(&self, folder: &str, id: &SetId) -> Option<usize> {
+        self.index.get(&(folder.to_owned(), id.clone())).copied()
+    }
+
     fn base_of(&self, set: &StoredSet) -> Option<&StoredSet> {
-        let base = set.manifest.base.as_ref()?;
-        // A base is older than what it carries, so a chain cannot bite its own tail.
-        let older = |s: &&StoredSet| s.manifest.sequence < set.manifest.sequence && s.folder == set.folder;
-        self.sets.iter().filter(older).find(|s| s.id == *base)
+        let base = self.sets.get(self.position(&set.folder, set.manifest.base.as_ref()?)?)?;
+        (base.manifest.sequence < set.manifest.sequence).then_some(base)
     }
 
     /// The chain that ends with a set: its full backup first.
@@ -117,10 +149,11 @@ impl Catalogue {
     /// The newest chain that a new increment could continue: it ends with the newest good set of the
     /// newest good full backup.
     pub(crate) fn head(&self) -> Option<Vec<&StoredSet>> {
-        let good = |set: &&StoredSet| self.state(set) == SetState::Good;
-        let full = self.sets.iter().rev().filter(|set| set.manifest.kind == Kind::Full).find(good)?;
-        let ours = |set: &&StoredSet| set.manifest.timeline == full.manifest.timeline;
-        let last = self.sets.iter().rev().filter(ours).find(good)?;
+        let newest_good = || {
+            self.sets.iter().zip(&self.states).rev().filter(|(_, state)| **state == SetState::Good).map(|(set, _)| set)
+        };
+        let full = newest_good().find(|set| set.manifest.kind == Kind::Full)?;
+        let last = newest_good().find(|set| set.manifest.timeline == full.manifest.timeline)?;
         self.chain(last).ok()
     }
 
@@ -172,10 +205,5 @@ impl Catalogue {
             (None, _) => Err(Error::NoSet { reason: format!("no set is named `{name}`") }),
             (Some(_), Some(_)) => Err(Error::NoSet { reason: format!("several sets begin with `{name}`") }),
         }
-    }
-
-    /// Findings of a set with their files, for reports.
-    pub fn findings(set: &StoredSet) -> impl Iterator<Item = (&str, &FindingEntry)> {
-        set.manifest.all_findings()
     }
 }

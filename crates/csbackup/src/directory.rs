@@ -7,6 +7,8 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 
 use certadm::Authority;
 use time::OffsetDateTime;
@@ -172,7 +174,7 @@ impl SetWriter for DirectoryWriter {
         fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
         let file = File::options().write(true).create_new(true).open(&path);
         let file = file.map_err(Error::io("create", &path))?;
-        Ok(Box::new(DirectorySink { file, path, whole: false }))
+        Ok(Box::new(DirectorySink { file, path, unflushed: 0, flusher: None, whole: false }))
     }
 
     fn publish(
@@ -217,18 +219,57 @@ impl Drop for DirectoryWriter {
     }
 }
 
+/// Bytes after which writing back begins in the background, so that little is left for the end.
+const FLUSH_EVERY: usize = 32 << 20;
+
 struct DirectorySink {
     file: File,
     path: PathBuf,
+    unflushed: usize,
+    flusher: Option<Flusher>,
     whole: bool,
+}
+
+/// A thread that syncs a file again and again while it is being written.
+struct Flusher {
+    wake: SyncSender<()>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Flusher {
+    fn start(file: &File) -> io::Result<Self> {
+        let file = file.try_clone()?;
+        let (wake, woken) = sync_channel::<()>(1);
+        let thread = thread::Builder::new().spawn(move || woken.iter().try_for_each(|()| file.sync_data()))?;
+        Ok(Self { wake, thread })
+    }
+
+    fn stop(self) -> io::Result<()> {
+        drop(self.wake);
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the flushing thread failed")))
+    }
 }
 
 impl FileSink for DirectorySink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+        self.file.write_all(bytes)?;
+        self.unflushed += bytes.len();
+        if self.unflushed >= FLUSH_EVERY {
+            self.unflushed = 0;
+            let flusher = match self.flusher.take() {
+                Some(flusher) => flusher,
+                None => Flusher::start(&self.file)?,
+            };
+            // Busy with the last piece: the next one will do. Gone: its error comes with `stop`.
+            let _ = flusher.wake.try_send(());
+            self.flusher = Some(flusher);
+        }
+        Ok(())
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
+        // A write error is reported once per handle: the flusher's must not get lost.
+        self.flusher.take().map_or(Ok(()), Flusher::stop)?;
         self.file.sync_all()?;
         self.whole = true;
         Ok(())
@@ -247,7 +288,7 @@ impl Drop for DirectorySink {
 /// Appends one line. A torn line of an earlier crash is closed first, so that it spoils only itself.
 fn append(path: &Path, line: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    if !fs::read(path)?.last().is_none_or(|byte| *byte == b'\n') {
+    if fs::read(path)?.last().is_some_and(|byte| *byte != b'\n') {
         file.write_all(b"\n")?;
     }
     file.write_all(line)?;

@@ -81,7 +81,7 @@ pub fn import(
     medium.note(&set, NoteBody::ReadBack { good: true, detail: None })?;
     observer.step(&Step::ReadBack(id.to_string()));
     let reloaded = Catalogue::load(medium, Some(&ca))?;
-    if let Some(noted) = reloaded.sets.into_iter().find(|other| other.id == set.id) {
+    if let Some(noted) = reloaded.sets().iter().find(|other| other.id == set.id).cloned() {
         set = noted;
     }
     Ok(set)
@@ -110,7 +110,7 @@ fn not_here_already(catalogue: &Catalogue, manifest: &Manifest) -> Result<(), Er
         manifest.files.iter().filter(|file| file.ese.is_some()).map(|file| file.blake3.clone()).collect()
     };
     let new = hashes(manifest);
-    match catalogue.sets.iter().find(|set| hashes(&set.manifest) == new) {
+    match catalogue.sets().iter().find(|set| hashes(&set.manifest) == new) {
         Some(set) => Err(Error::NoSet { reason: format!("this folder is here already, as set {}", set.id) }),
         None => Ok(()),
     }

@@ -235,6 +235,11 @@ impl FileEntry {
         SetPath::parse(&self.path)
     }
 
+    /// Does the file have a finding of the worst kind?
+    pub fn is_damaged(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
     /// The log's facts.
     pub fn log(&self) -> Option<&LogFacts> {
         match &self.ese {

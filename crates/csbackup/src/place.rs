@@ -18,6 +18,8 @@ pub struct Folder {
     pub files: Vec<FolderFile>,
     /// Streamed when a database in it is a streamed copy, or when there are only closed logs.
     pub origin: Origin,
+    /// One file was named, not a folder.
+    pub single: bool,
 }
 
 /// One file of a folder.
@@ -67,7 +69,7 @@ impl Folder {
             return Err(Error::NoSet { reason });
         }
         let origin = origin(&files)?;
-        Ok(Self { path: path.to_owned(), files, origin })
+        Ok(Self { path: path.to_owned(), files, origin, single: path.is_file() })
     }
 }
 

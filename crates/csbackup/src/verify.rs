@@ -126,7 +126,10 @@ pub fn verify_folder(folder: &Folder, observer: &dyn Observer) -> Result<VerifyR
         ese_files.add(&file.name, scanned.checked);
         report.files.push(VerifiedFile { name: file.name.clone(), size: file.size, ese, findings });
     }
-    report.findings = ese_files.set_findings(folder.origin, None);
+    // A single file says nothing about what lies beside it.
+    if !folder.single {
+        report.findings = ese_files.set_findings(folder.origin, None);
+    }
     for finding in &report.findings {
         observer.finding("", finding);
     }

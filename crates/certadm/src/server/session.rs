@@ -143,7 +143,8 @@ impl<E: Engine> Session<E> {
     /// `BackupGetAttachmentInformation` (opnum 22).
     ///
     /// # Errors
-    /// [`HResult::INVALID_BACKUP_SEQUENCE`] without a full session; the gate's; the engine's.
+    /// [`HResult::INVALID_BACKUP_SEQUENCE`] without a full session, also where there is none at all:
+    /// the method's own rule goes before the general one; the gate's; the engine's.
     pub fn database_files(&mut self) -> Result<FileList, HResult> {
         self.admit(Call::BackupGetAttachmentInformation)?;
         let engine = &mut self.engine;

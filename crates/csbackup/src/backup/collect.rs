@@ -207,7 +207,7 @@ impl Collector<'_, '_> {
             self.stream(session, file)?;
             let misfit = base.zip(self.files.last()).and_then(|(base, entry)| {
                 // A damaged log proves nothing about the CA's history; it is a finding.
-                let log = entry.log().filter(|_| entry.findings.is_empty())?;
+                let log = entry.log().filter(|_| !entry.is_damaged())?;
                 base.admits(log, &entry.blake3).err()
             });
             if misfit.is_some() {

@@ -30,7 +30,7 @@ pub(super) fn finish(
     run.observer.step(&Step::ReadBack(id.to_string()));
 
     let before = log_range(run, log_directory.as_deref());
-    if run.catalogue.sets.is_empty() {
+    if run.catalogue.sets().is_empty() {
         first_full_gives_up(run, &set, before);
     }
     let truncation = match decide(run, &set, &proof, intention) {
