@@ -98,6 +98,19 @@ impl Finding {
     }
 }
 
+impl FindingKind {
+    /// Whether this is a bad page of a raw copy that may be unused space: whether it is damage can
+    /// only be told by following the links between pages.
+    pub const fn reachability_unknown(&self) -> bool {
+        matches!(
+            self,
+            Self::PageChecksum { reachability_unknown: true, .. }
+                | Self::PageMisplaced { reachability_unknown: true, .. }
+                | Self::PageNumberField { reachability_unknown: true, .. }
+        )
+    }
+}
+
 /// Why a missing log file is missed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Need {
@@ -199,11 +212,15 @@ pub enum FindingKind {
         stored: u64,
         /// Computed checksum.
         computed: u64,
+        /// Whether the page may be unused space.
+        reachability_unknown: bool,
     },
     /// The page number inside the page is wrong, the checksum is right.
     PageNumberField {
         /// The stored page number.
         stored: u32,
+        /// Whether the page may be unused space.
+        reachability_unknown: bool,
     },
     /// Exactly one bit is flipped.
     SingleBit {

@@ -349,7 +349,7 @@ pub enum HeaderError {
 impl fmt::Display for HeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooShort { bytes, need } => write!(f, "header has {bytes} of {need} bytes"),
+            Self::TooShort { bytes, need } => write!(f, "has {bytes} of {need} bytes"),
             Self::Magic(magic) => write!(f, "magic number is {magic:#010x}, not {SEED:#010x}"),
             Self::PageSize(size) => write!(f, "cbPage is {size}, not a page size"),
             Self::Checksum { stored, computed, .. } | Self::LogChecksum { stored, computed } => {

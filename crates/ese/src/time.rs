@@ -17,7 +17,8 @@ use crate::bytes::Fields;
 /// 7  1  bit 0 snapshot mark, bits 1-3 milliseconds (high)
 /// ```
 ///
-/// All zero is "not set". Engines before Windows 7 store local time and no milliseconds.
+/// All zero is "not set". Old engines store local time, and no
+/// milliseconds.
 /// The content is not checked: a nonsense time prints as the numbers it has.
 ///
 /// Source: format digest section 2.

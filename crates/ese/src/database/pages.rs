@@ -100,18 +100,19 @@ impl Pages {
         let counts = &mut self.counts;
         counts.total = counts.total.saturating_add(1);
         counts.bad = counts.bad.saturating_add(1);
+        let reachability_unknown = self.origin == Origin::Raw;
         let mut severity = Severity::Error;
         let kind = match defect {
-            PageDefect::Checksum { stored, computed } => FindingKind::PageChecksum {
-                stored,
-                computed,
-                reachability_unknown: self.origin == Origin::Raw,
-            },
+            PageDefect::Checksum { stored, computed } => {
+                FindingKind::PageChecksum { stored, computed, reachability_unknown }
+            }
             PageDefect::Misplaced { owner, or_bit, stored, computed } => {
                 counts.misplaced = counts.misplaced.saturating_add(1);
-                FindingKind::PageMisplaced { owner, or_bit, stored, computed }
+                FindingKind::PageMisplaced { owner, or_bit, stored, computed, reachability_unknown }
             }
-            PageDefect::NumberField { stored } => FindingKind::PageNumberField { stored },
+            PageDefect::NumberField { stored } => {
+                FindingKind::PageNumberField { stored, reachability_unknown }
+            }
             PageDefect::Bit(bit) => {
                 let refused = bit == FLAG_ECC_BIT;
                 if !refused {
@@ -137,7 +138,11 @@ impl Pages {
         let correctable = self.severity_of_bit();
         let (counts, last) = (&mut self.counts, PageNumber(self.next.0.saturating_sub(1)));
         findings.revise(|finding| {
-            let FindingKind::PageMisplaced { owner, or_bit, stored, computed } = finding.kind else { return };
+            let FindingKind::PageMisplaced { owner, or_bit, stored, computed, reachability_unknown } =
+                finding.kind
+            else {
+                return;
+            };
             if owner <= last {
                 return;
             }
@@ -148,10 +153,7 @@ impl Pages {
                     finding.severity = correctable;
                     FindingKind::SingleBit { bit, refused: false }
                 }
-                None => {
-                    let reachability_unknown = self.origin == Origin::Raw;
-                    FindingKind::PageChecksum { stored, computed, reachability_unknown }
-                }
+                None => FindingKind::PageChecksum { stored, computed, reachability_unknown },
             };
         });
     }

@@ -158,7 +158,7 @@ impl Finding {
     /// What the operator may do about it.
     pub const fn hint(&self) -> Option<&'static str> {
         Some(match &self.kind {
-            FindingKind::PageChecksum { reachability_unknown: true, .. } => {
+            kind if kind.reachability_unknown() => {
                 "the page may be unused space; a streamed backup shows whether the CA can read it"
             }
             FindingKind::SingleBit { refused: false, .. } => {

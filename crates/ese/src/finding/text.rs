@@ -9,7 +9,8 @@ impl fmt::Display for Finding {
         if !matches!(self.place, Place::File | Place::Set) {
             write!(f, "{}: ", self.place)?;
         }
-        write!(f, "{}", self.kind)
+        write!(f, "{}", self.kind)?;
+        if self.kind.reachability_unknown() { f.write_str("; reachability unknown") } else { Ok(()) }
     }
 }
 
@@ -65,15 +66,12 @@ impl fmt::Display for FindingKind {
                 "lGenMinRequired {low}, lGenMaxRequired {high} and lGenMaxCommitted {committed} are not in order"
             ),
             Self::NotABackup => f.write_str("bkinfoFullCur.genLow is 0, not a streamed backup copy"),
-            Self::PageChecksum { stored, computed, reachability_unknown } => {
-                checksums(f, *stored, *computed)?;
-                if *reachability_unknown { f.write_str("; reachability unknown") } else { Ok(()) }
-            }
+            Self::PageChecksum { stored, computed, .. } => checksums(f, *stored, *computed),
             Self::PageMisplaced { owner, or_bit, .. } => {
                 write!(f, "page belongs to pgno {owner}")?;
                 or_bit.map_or(Ok(()), |bit| write!(f, ", or bit {bit} of the stored checksum is flipped"))
             }
-            Self::PageNumberField { stored } => write!(f, "stored page number is {stored}"),
+            Self::PageNumberField { stored, .. } => write!(f, "stored page number is {stored}"),
             Self::SingleBit { bit, refused } => {
                 write!(f, "bit {} of byte {} is flipped", bit & 7, bit >> 3)?;
                 if *refused {

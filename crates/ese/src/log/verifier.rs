@@ -181,7 +181,7 @@ impl LogVerifier {
             let kind = FindingKind::LogVersion { major: version.major, update: version.update_major };
             self.findings.push(Finding::new(Severity::Warning, Place::LogHeader, kind));
         }
-        let is_empty = tip.counts.valid == 0 && !tip.torn;
+        let is_empty = tip.counts.valid == 0 && !tip.torn && !tip.damaged;
         if is_empty && self.origin == Origin::Streamed {
             self.error(FindingKind::LogEmpty);
         }

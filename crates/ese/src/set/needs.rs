@@ -103,21 +103,17 @@ impl Needs {
 
 fn of_database(database: &DatabaseFacts, ranges: &mut Vec<(Need, Generation, Generation)>) {
     let header = &database.header;
-    let trailer = database.trailer.as_ref();
-    let required = trailer.and_then(|trailer| trailer.required).or_else(|| header.requires_logs());
-    let committed = trailer.and_then(|trailer| trailer.committed).unwrap_or(header.committed);
+    let required = header.requires_logs();
+    ranges.extend(required.map(|(low, high)| (Need::Required, low, high)));
     if is_stream(database) {
         // The trailer knows later logs than the header; without one, the header has to do.
         let low = header.full_cur.low;
-        let high = trailer.map_or(committed, |trailer| trailer.info.high);
+        let high = database.trailer.as_ref().map_or(header.committed, |trailer| trailer.info.high);
         if !low.is_none() {
             ranges.push((Need::Backup, low, high));
         }
-        let of_header = header.requires_logs();
-        ranges.extend(of_header.map(|(low, high)| (Need::Required, low, high)));
-    } else if let Some((low, high)) = required {
-        ranges.push((Need::Required, low, high));
-        ranges.extend(high.next().map(|next| (Need::Committed, next, committed)));
+    } else if let Some(next) = required.and_then(|(_, high)| high.next()) {
+        ranges.push((Need::Committed, next, header.committed));
     }
 }
 

@@ -107,9 +107,9 @@ fn swapped_pages() {
     database_case(
         "swapped-pages",
         expect![[r#"
-        error -1018 page-misplaced page 907 at offset 0x38c000: page belongs to pgno 1227
-        error -1018 page-misplaced page 1227 at offset 0x4cc000: page belongs to pgno 907
-    "#]],
+            error -1018 page-misplaced page 907 at offset 0x38c000: page belongs to pgno 1227; reachability unknown
+            error -1018 page-misplaced page 1227 at offset 0x4cc000: page belongs to pgno 907; reachability unknown
+        "#]],
     );
 }
 

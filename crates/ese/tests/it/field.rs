@@ -38,7 +38,7 @@ fn signature(value: &Value) -> String {
     let text = value.as_str().unwrap();
     let (random, rest) = text.strip_prefix("rand=").unwrap().split_once(" create=").unwrap();
     let created = time(rest.split(" computer=").next().unwrap());
-    format!("{} {created}", random.to_lowercase().replace("0x", "0x"))
+    format!("{} {created}", random.to_lowercase())
 }
 
 fn time(text: &str) -> String {

@@ -101,7 +101,7 @@ fn required_logs_of_a_stream_reach_the_trailer() {
     let facts = database(&database_file(&folder.join("hot")), Origin::Streamed).facts.unwrap();
     let mut logs = Vec::new();
     for (name, bytes) in Folder::load(folder.join("hot")).files {
-        if name.ends_with(".log") && name != "edb0000E.log" && name < "edb00015.log".to_owned() {
+        if name.ends_with(".log") && name != "edb0000E.log" && name.as_str() < "edb00015.log" {
             logs.push(NamedLog { name, facts: log(&bytes, Origin::Streamed).facts.unwrap() });
         }
     }
