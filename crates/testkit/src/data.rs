@@ -52,7 +52,7 @@ pub fn field_folder(folder: &str) -> Option<PathBuf> {
         skip(&format!("data folder `ese/{folder}` is not on this machine"));
         return None;
     };
-    Some(once(&format!("field-{folder}"), |dir| {
+    Some(once(&format!("field-{}", folder.replace('/', "-")), |dir| {
         for entry in fs::read_dir(&from).expect("list a data folder") {
             let path = entry.expect("list a data folder").path();
             let Some(stem) = path.file_stem().filter(|_| path.extension().is_some_and(|e| e == "zst")) else {

@@ -161,11 +161,14 @@ impl Finding {
             kind if kind.reachability_unknown() => {
                 "the page may be unused space; a streamed backup shows whether the CA can read it"
             }
-            FindingKind::SingleBit { refused: false, .. } => {
+            // As an error it is in a streamed copy: see `Origin::Streamed`.
+            FindingKind::SingleBit { refused: false, .. } if matches!(self.severity, Severity::Warning) => {
                 "the engine corrects a single flipped bit when it reads it"
             }
-            FindingKind::PageMisplaced { .. } => {
-                "a write went to the wrong place or was lost; suspect the storage"
+            FindingKind::SingleBit { .. }
+            | FindingKind::PageMisplaced { .. }
+            | FindingKind::PageChecksum { .. } => {
+                "the CA verified the page before it sent it: it was damaged on the way here or on this medium"
             }
             FindingKind::EngineCounters { .. } => {
                 "the CA has met damaged pages; check its event log and its storage"

@@ -2,16 +2,17 @@
 
 use alloc::vec::Vec;
 
-use super::{Finding, FindingKind, Place};
+use super::{Finding, FindingKind, Place, Severity};
 
-/// Findings of pages and segments that are kept; the others are counted.
+/// Findings of pages and segments that are kept, errors and others each; what is more is counted.
 const KEPT: usize = 1000;
 
 /// Findings in the order in which they were made.
 #[derive(Default, Debug)]
 pub(crate) struct Findings {
     list: Vec<Finding>,
-    places: usize,
+    errors: usize,
+    others: usize,
     suppressed: u64,
 }
 
@@ -28,8 +29,10 @@ impl Findings {
         {
             return;
         }
-        if self.places < KEPT {
-            self.places = self.places.saturating_add(1);
+        // Errors have room of their own: a thousand warnings must not hide one.
+        let kept = if finding.severity == Severity::Error { &mut self.errors } else { &mut self.others };
+        if *kept < KEPT {
+            *kept = kept.saturating_add(1);
             self.list.push(finding);
         } else {
             self.suppressed = self.suppressed.saturating_add(1);

@@ -113,7 +113,13 @@ impl Segments {
     fn defer(&mut self, class: Class, number: u32) {
         let is_full = self.pending.len() >= MAX_RUNS;
         match self.pending.last_mut() {
-            Some(run) if is_full || run.class.is_like(class) => run.last = number,
+            Some(run) if is_full || run.class.is_like(class) => {
+                run.last = number;
+                // The last run takes in everything: what is worse must not vanish in it.
+                if !matches!(run.class, Class::Corrupt { .. } | Class::Foreign { .. }) {
+                    run.class = class;
+                }
+            }
             _ => self.pending.push(Run { class, first: number, last: number }),
         }
     }

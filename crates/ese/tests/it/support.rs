@@ -17,12 +17,7 @@ pub(crate) fn read(path: impl AsRef<Path>) -> Vec<u8> {
 }
 
 /// A folder below `logs/` of the field data.
-///
-/// `testkit` caches a field folder under its own name, and does not make the folder above it.
 pub(crate) fn field_logs(name: &str) -> Option<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| testkit::data::workspace().join("target"), PathBuf::from);
-    fs::create_dir_all(target.join("test-data/field-logs")).unwrap();
     testkit::data::field_folder(&format!("logs/{name}"))
 }
 
