@@ -88,13 +88,6 @@ pub enum ListError {
         /// The kind that is missing.
         missing: FileKind,
     },
-    /// More bytes were returned than asked for.
-    TooManyBytes {
-        /// Bytes asked for.
-        wanted: usize,
-        /// Bytes the reply claims.
-        got: u64,
-    },
 }
 
 impl fmt::Display for ListError {
@@ -109,9 +102,6 @@ impl fmt::Display for ListError {
             }
             Self::NoName { entry } => write!(f, "list entry {entry} is a file tag without a name"),
             Self::Incomplete { missing } => write!(f, "the restore map has no {missing:?} entry"),
-            Self::TooManyBytes { wanted, got } => {
-                write!(f, "{got} bytes were returned but only {wanted} were asked for")
-            }
         }
     }
 }
@@ -158,9 +148,18 @@ impl FileList {
     /// Also an entry of another kind.
     pub fn decode_kinds(raw: Vec<u8>, kinds: &[FileKind]) -> Result<Self, ListError> {
         let list = Self::decode_tagged(raw)?;
-        match list.files.iter().enumerate().find(|(_, file)| !kinds.contains(&file.kind)) {
+        list.check_kinds(kinds)?;
+        Ok(list)
+    }
+
+    /// Are all entries of the given kinds?
+    ///
+    /// # Errors
+    /// [`ListError::UnexpectedKind`] names the first that is not.
+    pub fn check_kinds(&self, kinds: &[FileKind]) -> Result<(), ListError> {
+        match self.files.iter().enumerate().find(|(_, file)| !kinds.contains(&file.kind)) {
             Some((entry, file)) => Err(ListError::UnexpectedKind { entry, kind: file.kind }),
-            None => Ok(list),
+            None => Ok(()),
         }
     }
 

@@ -1,5 +1,5 @@
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -202,13 +202,4 @@ pub trait RestoreContext {
     /// # Errors
     /// See [`Error`].
     fn end(&mut self) -> Result<(), Error>;
-}
-
-impl Authority {
-    /// Splits a config string `HOST\CA`.
-    pub fn parse(config: &str) -> Option<Self> {
-        let (host, name) = config.split_once('\\')?;
-        (!host.is_empty() && !name.is_empty())
-            .then(|| Self { host: host.to_string(), name: name.to_string() })
-    }
 }

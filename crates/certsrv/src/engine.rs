@@ -27,7 +27,7 @@ pub(crate) struct DirectoryEngine {
 struct Active {
     kind: BackupType,
     /// INVARIANT: locked as long as the backup is active; one per CA directory and machine.
-    _lock: File,
+    lock: File,
     stream: Option<Stream>,
     /// Generations in the list of logs, once it was asked for.
     listed: Option<Range>,
@@ -44,6 +44,13 @@ struct Stream {
     page_size: usize,
     /// First generation that recovering from it needs (`bkinfoFullCur.genLow`).
     low: u32,
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        // Closing is not enough while a child process that is just being started holds a copy.
+        let _ = self.lock.unlock();
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -128,7 +135,7 @@ impl Engine for DirectoryEngine {
             }
         };
         let files = HashMap::new();
-        self.active = Some(Active { kind, _lock: lock, stream, listed: None, files, open: None });
+        self.active = Some(Active { kind, lock, stream, listed: None, files, open: None });
         Ok(())
     }
 

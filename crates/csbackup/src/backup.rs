@@ -13,7 +13,7 @@ use dtyp::HResult;
 
 use crate::catalogue::{Catalogue, SetState};
 use crate::chain::{ChainLogs, Misfit};
-use crate::manifest::{Manifest, SetId};
+use crate::manifest::{Manifest, SetId, Severity};
 use crate::medium::{Medium, StoredSet};
 use crate::note::{LogRange, NoteBody, TruncationOutcome};
 use crate::session::{Session, server};
@@ -100,7 +100,7 @@ pub fn plan(catalogue: &Catalogue, ca: &Authority, requested: Requested) -> Resu
 
 /// Can an increment continue the newest chain? Why (not)?
 fn continuable(catalogue: &Catalogue) -> Result<String, String> {
-    let Some(newest) = catalogue.sets().last() else {
+    let Some(newest) = catalogue.newest() else {
         return Err("there is no set of this CA here yet".to_owned());
     };
     match catalogue.state(newest) {
@@ -146,9 +146,11 @@ pub fn backup(
     for error in &catalogue.unreadable {
         observer.warning(&format!("passed over: {error}"));
     }
-    if let Some(other) = catalogue.sets().last().filter(|set| set.manifest.ca.host != ca.host) {
+    let elsewhere = |set: &&StoredSet| !set.manifest.ca.host.eq_ignore_ascii_case(&ca.host);
+    if let Some(other) = catalogue.newest().filter(elsewhere) {
         let host = &other.manifest.ca.host;
-        observer.warning(&format!("the sets here were taken from host `{host}`, this CA is on `{}`", ca.host));
+        observer
+            .warning(&format!("the sets here were taken from host `{host}`, this CA is on `{}`", ca.host));
     }
     prove_newest(&mut catalogue, medium, &ca, observer)?;
     let plan = plan(&catalogue, &ca, options.kind)?;
@@ -164,21 +166,33 @@ fn prove_newest(
     ca: &Authority,
     observer: &dyn Observer,
 ) -> Result<(), Error> {
-    let Some(newest) = catalogue.sets().last() else { return Ok(()) };
+    let Some(newest) = catalogue.newest() else { return Ok(()) };
     if newest.proven().is_some() {
         return Ok(());
     }
     observer.warning(&format!("set {} was never read back: reading it now", newest.id));
     match read_back(medium, newest, observer) {
         Err(Error::Cancelled) => return Err(Error::Cancelled),
-        outcome => medium.note(newest, read_back_note(&outcome))?,
+        outcome => {
+            if let Some(note) = read_back_note(&outcome) {
+                medium.note(newest, note)?;
+            }
+        }
     }
     *catalogue = Catalogue::load(medium, Some(ca))?;
     Ok(())
 }
 
-fn read_back_note(outcome: &Result<(), Error>) -> NoteBody {
-    NoteBody::ReadBack { good: outcome.is_ok(), detail: outcome.as_ref().err().map(ToString::to_string) }
+/// What is known after reading back. A medium that could not be read today says nothing about the
+/// set: it stays unproven, and the next run reads again.
+fn read_back_note(outcome: &Result<(), Error>) -> Option<NoteBody> {
+    match outcome {
+        Ok(()) => Some(NoteBody::ReadBack { good: true, detail: None }),
+        Err(error @ (Error::ReadBack { .. } | Error::Manifest { .. } | Error::NoSet { .. })) => {
+            Some(NoteBody::ReadBack { good: false, detail: Some(error.to_string()) })
+        }
+        Err(_) => None,
+    }
 }
 
 fn online(cert_server: &mut dyn CertServer, ca: &Authority) -> Result<(), Error> {
@@ -234,20 +248,22 @@ fn go(server: &mut dyn CertServer, run: &mut Run<'_>, plan: Plan) -> Result<Outc
     run.observer.step(&Step::Planned(plan.kind, plan.reason.clone()));
     let base = run.catalogue.head().and_then(|head| Base::of(&head));
     let reason = match (plan.kind, &base) {
-        (BackupType::Incremental, Some(base)) => match increment(server, run, base, plan.reason)? {
-            Attempt::Published(ended) => return run.outcome(vec![*ended]),
-            Attempt::Misfit(reason) if run.options.kind == Requested::Incremental => {
-                return Err(Error::NoBase { ca: run.ca.clone(), reason });
+        (BackupType::Incremental, Some(base)) => {
+            match increment(server, run, base, plan.reason, Logs::Truncate)? {
+                Attempt::Published(ended) => return run.outcome(vec![*ended]),
+                Attempt::Misfit(reason) if run.options.kind == Requested::Incremental => {
+                    return Err(Error::NoBase { ca: run.ca.clone(), reason });
+                }
+                Attempt::Misfit(reason) => {
+                    run.observer.warning(&format!("taking a full backup instead: {reason}"));
+                    run.observer.step(&Step::Planned(BackupType::Full, reason.clone()));
+                    reason
+                }
             }
-            Attempt::Misfit(reason) => {
-                run.observer.warning(&format!("taking a full backup instead: {reason}"));
-                run.observer.step(&Step::Planned(BackupType::Full, reason.clone()));
-                reason
-            }
-        },
+        }
         _ => plan.reason,
     };
-    full(server, run, base.as_ref(), reason)
+    full(server, run, reason)
 }
 
 /// An increment that continues `base`, if the CA and its logs let it.
@@ -256,6 +272,7 @@ fn increment(
     run: &mut Run<'_>,
     base: &Base,
     reason: String,
+    logs: Logs,
 ) -> Result<Attempt, Error> {
     let attempt =
         prepared(server, run, BackupType::Incremental, |run, mut session| {
@@ -268,9 +285,12 @@ fn increment(
                     Ok(Attempt::Misfit(misfit.to_string()))
                 }
                 Collect::Whole(collected) => {
-                    let intention = intention(run, None);
+                    let intention = match logs {
+                        Logs::Truncate => intention(run, None),
+                        Logs::Leave => Intention::NotAsked,
+                    };
                     let ended = finish::finish(run, session, *collected, intention)?;
-                Ok(Attempt::Published(Box::new(ended)))
+                    Ok(Attempt::Published(Box::new(ended)))
                 }
             }
         });
@@ -284,42 +304,59 @@ fn increment(
 
 /// A full backup: opens a chain. The logs between the old chain and this one are accounted for
 /// before the CA may delete them.
-fn full(
-    server: &mut dyn CertServer,
-    run: &mut Run<'_>,
-    old: Option<&Base>,
-    reason: String,
-) -> Result<Outcome, Error> {
+fn full(server: &mut dyn CertServer, run: &mut Run<'_>, reason: String) -> Result<Outcome, Error> {
     let (first, closable) = prepared(server, run, BackupType::Full, |run, mut session| {
         let whole = collect::collect(run, &mut session, BackupType::Full, None, reason)?;
         let Collect::Whole(mut collected) = whole else {
             return Err(Error::NoBase { ca: run.ca.clone(), reason: "a full backup has no base".to_owned() });
         };
-        let gap = compare_with_old_chain(run, old, &collected.manifest);
+        let signature = collected.manifest.logs().first().map(|(_, log)| log.signature.clone());
+        let head = signature.and_then(|signature| run.catalogue.head_of_stream(&signature));
+        let old = head.and_then(|head| Base::of(&head));
+        let gap = match &old {
+            Some(old) => compare_with_old_chain(run, old, &collected.manifest),
+            None => {
+                opens_another_stream(run);
+                None
+            }
+        };
         collected.manifest.log_gap = gap;
-        let closable =
-            gap.filter(|_| !run.options.keep_logs && !run.options.accept_gap && run.fork.is_none());
-        let intention = intention(run, closable);
-        Ok((finish::finish(run, session, *collected, intention)?, closable))
+        let worth_closing = collected.manifest.worst() != Some(Severity::Error) && run.fork.is_none();
+        let blocking = gap.filter(|_| !run.options.keep_logs && !run.options.accept_gap);
+        let intention = intention(run, blocking);
+        let ended = finish::finish(run, session, *collected, intention)?;
+        Ok((ended, blocking.zip(old).filter(|_| worth_closing)))
     })?;
-    match (closable, old) {
-        (Some(gap), Some(old)) => close_gap(server, run, old, gap, first),
-        _ => run.outcome(vec![first]),
+    match closable {
+        Some((gap, old)) => close_gap(server, run, &old, gap, first),
+        None => run.outcome(vec![first]),
+    }
+}
+
+fn opens_another_stream(run: &Run<'_>) {
+    if let Some(newest) = run.catalogue.newest() {
+        run.observer.warning(&format!(
+            "this full backup opens a new timeline: {}; {} and what it continues stay restorable by themselves",
+            Misfit::OtherStream,
+            newest.id
+        ));
     }
 }
 
 /// A fork is remembered in the run; a gap between the old chain's last log and the new full backup's
 /// first one is returned.
-fn compare_with_old_chain(run: &mut Run<'_>, old: Option<&Base>, new: &Manifest) -> Option<[u32; 2]> {
-    let logs = &old?.logs;
+fn compare_with_old_chain(run: &mut Run<'_>, old: &Base, new: &Manifest) -> Option<[u32; 2]> {
+    let logs = &old.logs;
     // A damaged log proves nothing about the CA's history; it is a finding.
     let whole = new.logs().into_iter().filter(|(file, _)| !file.is_damaged());
     let misfit = whole.into_iter().find_map(|(file, log)| logs.admits(log, &file.blake3).err());
     let gap = match misfit {
-        None => new.generations().and_then(|(first, _)| logs.gap_before(first)),
-        Some(Misfit::OtherStream) => {
-            run.observer.warning(&format!("this full backup opens a new timeline: {}", Misfit::OtherStream));
-            None
+        // What an earlier full left open is not closed by this one having no gap of its own.
+        None => {
+            let signature = new.logs().first().map(|(_, log)| log.signature.clone());
+            let open = signature.and_then(|signature| run.catalogue.open_gap(&signature));
+            let own = new.generations().and_then(|(first, _)| logs.gap_before(first));
+            widest(open, own)
         }
         Some(fork) => {
             run.fork = Some(fork.to_string());
@@ -332,8 +369,15 @@ fn compare_with_old_chain(run: &mut Run<'_>, old: Option<&Base>, new: &Manifest)
     gap
 }
 
-/// Saves the logs between the old chain and the new full backup in an increment of the old chain;
-/// truncation then happens in that session.
+/// The generations of both ranges and between them.
+pub(crate) fn widest(a: Option<[u32; 2]>, b: Option<[u32; 2]>) -> Option<[u32; 2]> {
+    a.into_iter().chain(b).reduce(|[low, high], [l, h]| [low.min(l), high.max(h)])
+}
+
+/// Saves the logs between the old chain and the new full backup in an increment of the old chain.
+///
+/// Truncation then happens in an increment of the *new* chain: it deletes logs that are younger than
+/// the full backup too, and those must not be in the old chain alone.
 fn close_gap(
     server: &mut dyn CertServer,
     run: &mut Run<'_>,
@@ -345,25 +389,64 @@ fn close_gap(
     let reason = format!("saves generations 0x{low:x}-0x{high:x} between the old chain and {}", first.set.id);
     observer.step(&Step::Planned(BackupType::Incremental, reason.clone()));
     run.catalogue = Catalogue::load(run.medium, Some(&run.ca))?;
-    let why = match increment(server, run, old, reason) {
-        Ok(Attempt::Published(second)) => return run.outcome(vec![first, *second]),
-        Ok(Attempt::Misfit(reason)) => reason,
-        Err(error) => error.to_string(),
+    let second = match save(increment(server, run, old, reason, Logs::Leave))? {
+        Ok(second) => second,
+        Err(why) => {
+            observer.warning(&format!(
+                "generations 0x{low:x}-0x{high:x} are in no set and could not be saved ({why}); the CA keeps its logs, `--accept-gap` gives these up"
+            ));
+            return run.outcome(vec![first]);
+        }
     };
-    observer.warning(&format!(
-        "generations 0x{low:x}-0x{high:x} are in no set and could not be saved ({why}); the CA keeps its logs"
-    ));
-    run.outcome(vec![first])
+    run.catalogue = Catalogue::load(run.medium, Some(&run.ca))?;
+    let full = run.catalogue.sets().iter().find(|set| set.id == first.set.id);
+    let good = second.set.manifest.worst() != Some(Severity::Error);
+    let Some(base) = full.filter(|_| good).and_then(|full| Base::of(&[full])) else {
+        return run.outcome(vec![first, second]);
+    };
+    let reason = format!("continues {}, so that the CA may delete its logs", first.set.id);
+    observer.step(&Step::Planned(BackupType::Incremental, reason.clone()));
+    match save(increment(server, run, &base, reason, Logs::Truncate))? {
+        Ok(third) => run.outcome(vec![first, second, third]),
+        Err(why) => {
+            observer.warning(&format!("the CA keeps its logs until the next backup: {why}"));
+            run.outcome(vec![first, second])
+        }
+    }
+}
+
+/// What the CA did not let us have is a reason; any other error may come after a truncation.
+fn save(attempt: Result<Attempt, Error>) -> Result<Result<Ended, String>, Error> {
+    match attempt {
+        Ok(Attempt::Published(ended)) => Ok(Ok(*ended)),
+        Ok(Attempt::Misfit(reason)) => Ok(Err(reason)),
+        Err(
+            error @ (Error::Server { .. }
+            | Error::Busy { .. }
+            | Error::Stream { .. }
+            | Error::EmptyList { .. }),
+        ) => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
+    }
 }
 
 impl Run<'_> {
     fn outcome(&self, done: Vec<Ended>) -> Result<Outcome, Error> {
         let catalogue = Catalogue::load(self.medium, Some(&self.ca))?;
         let ended = done.iter().all(|ended| ended.ended);
-        let truncation = done.last().map(|ended| ended.truncation.clone()).unwrap_or_default();
-        let latest = |set: StoredSet| catalogue.sets().iter().find(|s| s.id == set.id).cloned().unwrap_or(set);
+        // A session that was never to truncate does not hide that the one before it was.
+        let asked = done.iter().rev().find(|ended| ended.truncation.outcome != TruncationOutcome::NotAsked);
+        let truncation = asked.map(|ended| ended.truncation.clone()).unwrap_or_default();
+        let latest =
+            |set: StoredSet| catalogue.sets().iter().find(|s| s.id == set.id).cloned().unwrap_or(set);
         Ok(Outcome { sets: done.into_iter().map(|ended| latest(ended.set)).collect(), truncation, ended })
     }
+}
+
+/// What an increment may do to the CA's logs when it is good.
+enum Logs {
+    Truncate,
+    Leave,
 }
 
 /// What shall happen to the CA's logs, before anything was read back.
@@ -378,10 +461,10 @@ fn intention(run: &Run<'_>, gap: Option<[u32; 2]>) -> Intention {
         Intention::NotAsked
     } else if let Some(fork) = &run.fork {
         Intention::Withhold(fork.clone())
+    } else if let Some(error) = run.catalogue.unreadable.first() {
+        Intention::Withhold(format!("what is stored cannot be read in whole: {error}"))
     } else if let Some([low, high]) = gap {
-        Intention::Withhold(format!(
-            "generations 0x{low:x}-0x{high:x} are in no set: `--accept-gap` gives them up"
-        ))
+        Intention::Withhold(format!("generations 0x{low:x}-0x{high:x} are in no set yet"))
     } else {
         Intention::Truncate
     }
@@ -395,7 +478,9 @@ fn prepared<T>(
     kind: BackupType,
     body: impl FnOnce(&mut Run<'_>, Session<'_>) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let deadline = Instant::now() + run.options.wait;
+    // A wait beyond the clock's range has no end.
+    let deadline = Instant::now().checked_add(run.options.wait);
+    let mut waiting = false;
     loop {
         let code = match cert_server.prepare_backup(kind) {
             Ok(context) => {
@@ -415,12 +500,15 @@ fn prepared<T>(
         if run.observer.cancelled() {
             return Err(Error::Cancelled);
         }
-        if Instant::now() >= deadline {
+        let left =
+            deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_zero() {
             return Err(Error::Busy { ca: run.ca.clone(), code });
         }
-        std::thread::sleep(
-            Duration::from_millis(500).min(deadline.saturating_duration_since(Instant::now())),
-        );
+        if !std::mem::replace(&mut waiting, true) {
+            run.observer.warning(&format!("waiting for another backup of the CA to end ({code})"));
+        }
+        std::thread::sleep(Duration::from_millis(500).min(left));
     }
 }
 

@@ -5,10 +5,11 @@ use std::fmt;
 
 use certadm::Authority;
 
-use crate::manifest::{Kind, SetId, Severity, Source};
+use crate::Error;
+use crate::backup::widest;
+use crate::manifest::{Kind, Manifest, SetId, Severity, Source};
 use crate::medium::{Medium, StoredSet};
 use crate::note::{NoteBody, TruncationOutcome};
-use crate::Error;
 
 /// The sets of a medium (of one CA, or of all), oldest first, with what each is worth.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Catalogue {
     sets: Vec<StoredSet>,
     /// What each is worth; same order.
     states: Vec<SetState>,
+    /// Which ones only look back (see [`Catalogue::is_historic`]); same order.
+    historic: Vec<bool>,
     index: HashMap<(String, SetId), usize>,
     /// What looked like a set and could not be read.
     pub unreadable: Vec<Error>,
@@ -63,13 +66,28 @@ impl Catalogue {
                 Err(error) => catalogue.unreadable.push(error),
             }
         }
+        if let Some(ca) = ca {
+            catalogue.set_aside_other_hosts(&ca.host);
+        }
         Ok(catalogue)
+    }
+
+    /// CAs of one name on several hosts share a folder. Where this host has sets of its own, the
+    /// others' are history to it.
+    fn set_aside_other_hosts(&mut self, host: &str) {
+        let ours = |set: &StoredSet| set.manifest.ca.host.eq_ignore_ascii_case(host);
+        if self.sets.iter().any(ours) {
+            for (set, historic) in self.sets.iter().zip(&mut self.historic) {
+                *historic |= !ours(set);
+            }
+        }
     }
 
     /// INVARIANT: bases come before what they carry: media list by sequence, and a base of a later
     /// or equal sequence number is not found, so that no chain can bite its own tail.
     fn add(&mut self, set: StoredSet) {
         let state = self.judge(&set);
+        self.historic.push(self.looks_back(&set));
         self.index.insert((set.folder.clone(), set.id.clone()), self.sets.len());
         self.sets.push(set);
         self.states.push(state);
@@ -84,7 +102,10 @@ impl Catalogue {
     #[must_use]
     pub fn only(self, ca_name: &str) -> Self {
         let mut catalogue = Self { unreadable: self.unreadable, ..Self::default() };
-        self.sets.into_iter().filter(|set| set.manifest.ca.name == ca_name).for_each(|set| catalogue.add(set));
+        self.sets
+            .into_iter()
+            .filter(|set| set.manifest.ca.name == ca_name)
+            .for_each(|set| catalogue.add(set));
         catalogue
     }
 
@@ -120,6 +141,33 @@ impl Catalogue {
         if set.proven().is_none() { SetState::Unproven } else { SetState::Good }
     }
 
+    /// An imported folder can be older than what is here, or of another database altogether. Such a
+    /// set is kept and can be named, but it is never `latest` and nothing continues it.
+    pub fn is_historic(&self, set: &StoredSet) -> bool {
+        let position = self.position(&set.folder, &set.id);
+        position.and_then(|position| self.historic.get(position)).copied().unwrap_or(false)
+    }
+
+    fn looks_back(&self, set: &StoredSet) -> bool {
+        if set.manifest.source != Source::Import {
+            return false;
+        }
+        if let Some(base) = self.base_of(set) {
+            return self.is_historic(base);
+        }
+        let newest = self.current().find(|other| other.folder == set.folder);
+        let Some((other, new)) = newest.and_then(|set| end_of(&set.manifest)).zip(end_of(&set.manifest))
+        else {
+            return newest.is_some();
+        };
+        other.0 != new.0 || other.1 >= new.1
+    }
+
+    /// The sets that are not historic, newest first.
+    fn current(&self) -> impl Iterator<Item = &StoredSet> {
+        self.sets.iter().zip(&self.historic).rev().filter(|(_, historic)| !**historic).map(|(set, _)| set)
+    }
+
     fn position(&self, folder: &str, id: &SetId) -> Option<usize> {
         self.index.get(&(folder.to_owned(), id.clone())).copied()
     }
@@ -146,13 +194,30 @@ impl Catalogue {
         Ok(chain)
     }
 
+    /// The newest set that is not historic.
+    pub fn newest(&self) -> Option<&StoredSet> {
+        self.current().next()
+    }
+
     /// The newest chain that a new increment could continue: it ends with the newest good set of the
     /// newest good full backup.
     pub(crate) fn head(&self) -> Option<Vec<&StoredSet>> {
-        let newest_good = || {
-            self.sets.iter().zip(&self.states).rev().filter(|(_, state)| **state == SetState::Good).map(|(set, _)| set)
-        };
-        let full = newest_good().find(|set| set.manifest.kind == Kind::Full)?;
+        self.head_where(|_| true)
+    }
+
+    /// The newest chain of one log stream.
+    pub(crate) fn head_of_stream(&self, log_signature: &str) -> Option<Vec<&StoredSet>> {
+        self.head_where(|set| end_of(&set.manifest).is_some_and(|(signature, _)| signature == log_signature))
+    }
+
+    fn head_where(&self, fits: impl Fn(&StoredSet) -> bool) -> Option<Vec<&StoredSet>> {
+        let newest_good = || self.current().filter(|set| self.state(set) == SetState::Good);
+        // A copy of a live folder has logs that go on changing: nothing continues it.
+        let full = newest_good()
+            .filter(|set| {
+                set.manifest.files.iter().filter_map(|f| f.database()).any(|db| db.backup.is_some())
+            })
+            .find(|set| fits(set))?;
         let last = newest_good().find(|set| set.manifest.timeline == full.manifest.timeline)?;
         self.chain(last).ok()
     }
@@ -180,9 +245,33 @@ impl Catalogue {
         })
     }
 
+    /// The generations of a log stream that full backups left in no set, and that were neither
+    /// saved since nor given up by a truncation (`design.md` section 4, invariant 5).
+    pub(crate) fn open_gap(&self, log_signature: &str) -> Option<[u32; 2]> {
+        let mut open = None;
+        for (set, state) in self.sets.iter().zip(&self.states) {
+            let logs = set.manifest.logs();
+            if logs.first().is_none_or(|(_, log)| log.signature != log_signature) {
+                continue;
+            }
+            open = widest(open, set.manifest.log_gap);
+            let held = set.manifest.generations().filter(|_| *state == SetState::Good);
+            let saved = open.zip(held).is_some_and(|([low, high], held)| held.0 <= low && high <= held.1);
+            let truncated = set.notes.iter().any(|note| {
+                matches!(note.body, NoteBody::Truncation { outcome: TruncationOutcome::Done, .. })
+            });
+            if saved || truncated {
+                open = None;
+            }
+        }
+        open
+    }
+
     /// The number of the next set.
     pub(crate) fn next_sequence(&self) -> u64 {
-        self.sets.iter().map(|set| set.manifest.sequence).max().unwrap_or(0) + 1
+        let highest = self.sets.iter().map(|set| set.manifest.sequence).max().unwrap_or(0);
+        // What cannot be read now may have numbers of its own.
+        highest + u64::try_from(self.unreadable.len()).unwrap_or(u64::MAX / 2) + 1
     }
 
     /// The set with this id, unique prefix of an id, or `latest`.
@@ -197,7 +286,12 @@ impl Catalogue {
                     .to_owned();
                 return Err(Error::NoSet { reason });
             }
-            return self.sets.last().ok_or_else(|| Error::NoSet { reason: "there is no set yet".to_owned() });
+            if let Some(error) = self.unreadable.first() {
+                let reason = format!("which set is the latest is uncertain: {error}");
+                return Err(Error::NoSet { reason });
+            }
+            let newest = self.newest().or(self.sets.last());
+            return newest.ok_or_else(|| Error::NoSet { reason: "there is no set yet".to_owned() });
         }
         let mut fitting = self.sets.iter().filter(|set| set.id.as_str().starts_with(name));
         match (fitting.next(), fitting.next()) {
@@ -206,4 +300,11 @@ impl Catalogue {
             (Some(_), Some(_)) => Err(Error::NoSet { reason: format!("several sets begin with `{name}`") }),
         }
     }
+}
+
+/// Log stream and highest generation of a set.
+fn end_of(manifest: &Manifest) -> Option<(&str, u32)> {
+    let logs = manifest.logs();
+    let (_, last) = logs.last()?;
+    Some((&last.signature, last.generation))
 }

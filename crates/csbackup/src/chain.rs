@@ -41,6 +41,11 @@ impl fmt::Display for Misfit {
     }
 }
 
+/// The current log (`edb.log`, in copies of live folders) goes on changing: it identifies nothing.
+fn is_numbered(name: &str) -> bool {
+    ese::log_generation_of_name(certadm::base_name(name)).is_some_and(|name| name.generation.is_some())
+}
+
 /// The logs of one chain: a full backup and its increments.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ChainLogs {
@@ -52,7 +57,7 @@ impl ChainLogs {
     pub(crate) fn of<'a>(sets: impl IntoIterator<Item = &'a StoredSet>) -> Self {
         let mut logs = BTreeMap::new();
         for set in sets {
-            for (file, facts) in set.manifest.logs() {
+            for (file, facts) in set.manifest.logs().into_iter().filter(|(file, _)| is_numbered(&file.name)) {
                 logs.insert(facts.generation, (facts.clone(), file.blake3.clone()));
             }
         }

@@ -76,7 +76,7 @@ impl Medium for Directory {
 
     fn lock(&self, ca: &Authority) -> Result<Box<dyn Lock>, Error> {
         let folder = self.ca_folder(ca);
-        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+        create_durable(&folder)?;
         let path = folder.join(LOCK);
         let mut file = OpenOptions::new()
             .create(true)
@@ -96,7 +96,7 @@ impl Medium for Directory {
         }
         let line = format!("process {} since {}\n", std::process::id(), timestamp(OffsetDateTime::now_utc()));
         file.set_len(0).and_then(|()| file.write_all(line.as_bytes())).map_err(Error::io("write", &path))?;
-        Ok(Box::new(DirectoryLock { _file: file }))
+        Ok(Box::new(DirectoryLock { file }))
     }
 
     fn sweep(&self, ca: &Authority) -> Result<Vec<String>, Error> {
@@ -125,9 +125,13 @@ impl Medium for Directory {
         Ok(sets)
     }
 
+    fn load(&self, set: &StoredSet) -> Result<StoredSet, Error> {
+        self.read_set(&set.folder, set.id.clone())
+    }
+
     fn begin(&self, ca: &Authority) -> Result<Box<dyn SetWriter + '_>, Error> {
         let folder = self.ca_folder(ca);
-        fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+        create_durable(&folder)?;
         let staging = folder.join(format!("{UNPUBLISHED}{}", std::process::id()));
         if staging.exists() {
             fs::remove_dir_all(&staging).map_err(Error::io("remove the leftover", &staging))?;
@@ -153,12 +157,18 @@ impl Medium for Directory {
 }
 
 struct DirectoryLock {
-    /// The lock lives as long as the handle; the file itself stays, so that nobody can lock a
-    /// removed one.
-    _file: File,
+    /// The file stays, so that nobody can lock a removed one.
+    file: File,
 }
 
 impl Lock for DirectoryLock {}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing is not enough while a child process that is just being started holds a copy.
+        let _ = self.file.unlock();
+    }
+}
 
 struct DirectoryWriter {
     name: String,
@@ -240,7 +250,8 @@ impl Flusher {
     fn start(file: &File) -> io::Result<Self> {
         let file = file.try_clone()?;
         let (wake, woken) = sync_channel::<()>(1);
-        let thread = thread::Builder::new().spawn(move || woken.iter().try_for_each(|()| file.sync_data()))?;
+        let thread =
+            thread::Builder::new().spawn(move || woken.iter().try_for_each(|()| file.sync_data()))?;
         Ok(Self { wake, thread })
     }
 
@@ -295,7 +306,8 @@ fn append(path: &Path, line: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Lines that are no note (torn by a crash) are passed over: a lost note claims less, never more.
+/// Lines that are no note (torn by a crash) are passed over; nothing is built on a note before it is
+/// durable.
 fn read_notes(path: &Path) -> Result<Vec<Note>, Error> {
     match fs::read(path) {
         Ok(bytes) => Ok(bytes
@@ -322,6 +334,21 @@ fn subfolders(path: &Path) -> Result<Vec<String>, Error> {
     }
     names.sort();
     Ok(names)
+}
+
+/// Makes a folder with all above it, so that a crash does not take their names away.
+pub(crate) fn create_durable(folder: &Path) -> Result<(), Error> {
+    let missing: Vec<&Path> =
+        folder.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
+    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    for made in missing {
+        match made.parent() {
+            Some(above) if above.as_os_str().is_empty() => sync_directory(Path::new("."))?,
+            Some(above) => sync_directory(above)?,
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 /// Makes names in a directory durable. Windows keeps them with the files.

@@ -43,7 +43,7 @@ pub enum Error {
         reason: String,
     },
     /// The stream of a file is not what the CA announced.
-    #[error("stream of `{name}` {what}")]
+    #[error("stream of `{}` {what}", crate::shown_name(name))]
     Stream {
         /// Name as listed.
         name: String,
@@ -83,6 +83,12 @@ pub enum Error {
     NoSet {
         /// Name and why it does not fit.
         reason: String,
+    },
+    /// A folder holds nothing that could be verified or imported.
+    #[error("`{}` holds no ESE database and no log", path.display())]
+    NothingHere {
+        /// The folder.
+        path: PathBuf,
     },
     /// A stored set cannot be read.
     #[error("manifest `{}`: {reason}", path.display())]
@@ -138,13 +144,17 @@ impl Error {
                 vec!["the CA's answer is not that of a working CA; nothing was deleted"]
             }
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                vec!["free some space; nothing was published and no log was deleted"]
+                vec!["free some space and run it again; what was published before stays as it is"]
             }
             Self::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 vec!["use another place, or `--force` where the command has it"]
             }
             Self::Locked { .. } => vec!["wait for the other run; the lock goes away with its process"],
             Self::NoSet { .. } => vec!["`csbackup list` shows the sets"],
+            Self::NothingHere { .. } => vec![],
+            Self::Manifest { .. } => {
+                vec!["the set cannot be trusted as it is; `csbackup list` shows the others"]
+            }
             Self::ReadBack { .. } => vec!["the medium did not keep what was written: check its disk"],
             Self::Restore { hint, .. } => hint.iter().copied().collect(),
             _ => vec![],

@@ -51,7 +51,7 @@ impl MappedFiles {
                 if part.is_empty() || part == ".." || part == "." || part.contains(['/', '\0', ':']) {
                     return Err(io::Error::new(
                         io::ErrorKind::InvalidInput,
-                        format!("the name `{}` leaves its folder", name.escape_debug()),
+                        format!("the name `{}` leaves its folder", crate::shown_name(name)),
                     ));
                 }
                 Ok(path.join(part))

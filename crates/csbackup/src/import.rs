@@ -9,8 +9,11 @@ use crate::backup::{DATABASE_FOLDER, TOOL, timeline_of};
 use crate::catalogue::Catalogue;
 use crate::chain::ChainLogs;
 use crate::check::{Check, set_findings};
-use crate::manifest::{Content, FORMAT, FileEntry, Kind, Manifest, SetId, Source, timestamp};
+use crate::manifest::{
+    Content, FORMAT, FileEntry, FindingEntry, Kind, Manifest, SetId, Severity, Source, timestamp,
+};
 use crate::medium::{Medium, SetWriter, StoredSet};
+use crate::names::Taken;
 use crate::note::NoteBody;
 use crate::place::{Folder, FolderFile};
 use crate::transfer::pass;
@@ -36,14 +39,14 @@ pub fn import(
     options: &ImportOptions,
     observer: &dyn Observer,
 ) -> Result<StoredSet, Error> {
-    let map = restore_map(folder)?;
+    let (map, map_finding) = restore_map(folder)?;
     let ca = authority(folder, map.as_ref(), options)?;
     let _lock = medium.lock(&ca)?;
     medium.sweep(&ca)?;
     let catalogue = Catalogue::load(medium, Some(&ca))?;
     let started = OffsetDateTime::now_utc();
     let mut writer = medium.begin(&ca)?;
-    let mut importer = Importer { databases: Vec::new(), logs: Vec::new(), files: Vec::new() };
+    let mut importer = Importer::default();
     for file in &folder.files {
         importer.take(file, folder, writer.as_mut(), observer)?;
     }
@@ -63,7 +66,10 @@ pub fn import(
         restore_map: map.iter().flat_map(|map| map.files().iter().map(Into::into)).collect(),
         log_list: None,
         dynamic_list: Vec::new(),
-        findings: set_findings(folder.origin, &importer.databases, &importer.logs, None),
+        findings: map_finding
+            .into_iter()
+            .chain(set_findings(folder.origin, &importer.databases, &importer.logs, None))
+            .collect(),
         files: importer.files,
         gaps: Vec::new(),
         log_gap: None,
@@ -116,16 +122,26 @@ fn not_here_already(catalogue: &Catalogue, manifest: &Manifest) -> Result<(), Er
     }
 }
 
-fn restore_map(folder: &Folder) -> Result<Option<RestoreMap>, Error> {
+/// The restore map of the folder; one that is damaged is a finding, and the rest is still worth having.
+fn restore_map(folder: &Folder) -> Result<(Option<RestoreMap>, Option<FindingEntry>), Error> {
     let Some(file) = folder.files.iter().find(|file| file.content == Content::RestoreMap) else {
-        return Ok(None);
+        return Ok((None, None));
     };
     let mut raw = Vec::new();
     file.open()?.take(1 << 20).read_to_end(&mut raw).map_err(Error::io("read", &file.path))?;
-    let decoded = RestoreMap::decode(raw);
-    decoded
-        .map(Some)
-        .map_err(|reason| Error::Manifest { path: file.path.clone(), reason: reason.to_string() })
+    Ok(match RestoreMap::decode(raw) {
+        Ok(map) => (Some(map), None),
+        Err(reason) => {
+            let finding = FindingEntry {
+                severity: Severity::Warning,
+                code: "restore-map".to_owned(),
+                text: format!("`{}` is no restore map: {reason}", file.name),
+                jet: None,
+                hint: Some("restore to a folder; `certutil -restoreDB` needs the map".to_owned()),
+            };
+            (None, Some(finding))
+        }
+    })
 }
 
 fn authority(folder: &Folder, map: Option<&RestoreMap>, options: &ImportOptions) -> Result<Authority, Error> {
@@ -135,14 +151,11 @@ fn authority(folder: &Folder, map: Option<&RestoreMap>, options: &ImportOptions)
     };
     let mapped = map.and_then(|map| {
         let name = certadm::base_name(map.find(FileKind::Database)?);
-        Some(name.strip_suffix(".edb").unwrap_or(name).to_owned())
+        let stem = name.rsplit_once('.').filter(|(_, extension)| extension.eq_ignore_ascii_case("edb"));
+        Some(stem.map_or(name, |(stem, _)| stem).to_owned())
     });
-    let name = options
-        .ca_name
-        .clone()
-        .or(mapped)
-        .or_else(|| named(Content::Key))
-        .or_else(|| named(Content::Database));
+    let found = mapped.or_else(|| named(Content::Key)).or_else(|| named(Content::Database));
+    let name = options.ca_name.clone().or_else(|| found.map(|name| unsanitized(&name)));
     let Some(name) = name else {
         return Err(Error::NoSet {
             reason: format!(
@@ -157,7 +170,34 @@ fn authority(folder: &Folder, map: Option<&RestoreMap>, options: &ImportOptions)
     Ok(Authority { host, name })
 }
 
+/// The CA name behind its form in file names, where `!xxxx` stands for one UTF-16 unit.
+///
+/// Source: [MS-WCCE] 3.1.1.4.1.1 (sanitizing common names).
+///
+/// [MS-WCCE]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-wcce/
+fn unsanitized(name: &str) -> String {
+    let mut units = Vec::new();
+    let mut rest = name;
+    while let Some(c) = rest.chars().next() {
+        let escaped = rest.strip_prefix('!').and_then(|tail| tail.get(..4));
+        let unit = escaped.and_then(|digits| u16::from_str_radix(digits, 16).ok());
+        match unit {
+            Some(unit) => {
+                units.push(unit);
+                rest = rest.get(5..).unwrap_or_default();
+            }
+            None => {
+                units.extend(c.encode_utf16(&mut [0; 2]).iter());
+                rest = rest.get(c.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    String::from_utf16_lossy(&units)
+}
+
+#[derive(Default)]
 struct Importer {
+    taken: Taken,
     databases: Vec<ese::DatabaseFacts>,
     logs: Vec<ese::NamedLog>,
     files: Vec<FileEntry>,
@@ -176,8 +216,7 @@ impl Importer {
             _ => None,
         };
         let path = path.unwrap_or_else(|| SetPath::inside(DATABASE_FOLDER, &file.name));
-        let taken: Vec<SetPath> = self.files.iter().filter_map(FileEntry::set_path).collect();
-        let path = path.unique(taken.iter(), &file.path.to_string_lossy());
+        let path = self.taken.unique(path, &file.path.to_string_lossy());
         observer.step(&Step::FileOpened(file.name.clone(), file.size));
         let mut reader = file.open()?;
         let read = |buffer: &mut [u8]| fill(&mut *reader, buffer).map_err(Error::io("read", &file.path));

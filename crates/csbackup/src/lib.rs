@@ -28,7 +28,7 @@ pub use files::{FileAccess, MappedFiles};
 pub use import::{ImportOptions, import};
 pub use manifest::{FindingEntry, Manifest, SetId};
 pub use medium::{FileSink, Lock, Medium, SetWriter, StoredSet};
-pub use names::{SetPath, safe_name};
+pub use names::{SetPath, safe_name, shown_name};
 pub use note::{LogRange, Note, NoteBody, TruncationOutcome};
 pub use observer::{Observer, Quiet, Step};
 pub use place::Folder;

@@ -31,6 +31,16 @@ pub trait Medium {
     /// The medium cannot be listed at all.
     fn sets(&self, ca: Option<&Authority>) -> Result<Vec<Result<StoredSet, Error>>, Error>;
 
+    /// Reads one set again, from the medium.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be read.
+    fn load(&self, set: &StoredSet) -> Result<StoredSet, Error> {
+        let mut sets = self.sets(Some(&set.manifest.ca.authority()))?.into_iter();
+        let missing = || Error::NoSet { reason: format!("set {} is not there", set.id) };
+        sets.find_map(|other| other.ok().filter(|other| other.id == set.id)).ok_or_else(missing)
+    }
+
     /// Begins a set. Dropped without [`SetWriter::publish`] it leaves nothing that counts.
     ///
     /// # Errors

@@ -1,11 +1,15 @@
 //! Names from servers and manifests are hostile: none reaches the file system as it came.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Longest file name that is kept as it came, in bytes. File systems allow 255; the rest is for
 /// suffixes of our own.
 const LONGEST: usize = 200;
+
+/// Longest file name that any file system here takes, in bytes.
+const FILE_SYSTEM_LIMIT: usize = 255;
 
 /// Device names that Windows treats as such whatever their extension.
 const RESERVED: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
@@ -15,7 +19,22 @@ const RESERVED: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 /// Characters that could leave a folder or that Windows forbids become `%XX`; a name that is too
 /// long is cut and gets eight digits of its BLAKE3, so that different names stay different.
 pub fn safe_name(name: &str) -> String {
-    let mut safe = String::with_capacity(name.len());
+    let mut safe = harmless(name);
+    if safe.len() > LONGEST {
+        let mut cut = LONGEST;
+        while !safe.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        safe.truncate(cut);
+        safe.push('~');
+        safe.push_str(&blake3::hash(name.as_bytes()).to_hex()[..8]);
+    }
+    safe
+}
+
+/// [`safe_name`] without its limit of length.
+fn harmless(name: &str) -> String {
+    let mut safe = String::with_capacity(name.len().min(5 * LONGEST));
     for c in name.chars() {
         if c.is_control() || "<>:\"/\\|?*%".contains(c) {
             let mut bytes = [0; 4];
@@ -39,16 +58,20 @@ pub fn safe_name(name: &str) -> String {
     if safe.ends_with(['.', ' ']) || safe.starts_with('.') {
         safe = safe.replace('.', "%2E").replace(' ', "%20");
     }
-    if safe.len() > LONGEST {
-        let mut cut = LONGEST;
-        while !safe.is_char_boundary(cut) {
-            cut -= 1;
-        }
-        safe.truncate(cut);
-        safe.push('~');
-        safe.push_str(&blake3::hash(name.as_bytes()).to_hex()[..8]);
-    }
     safe
+}
+
+/// A name as people see it: backslashes and quotes as they are, whatever could play with a terminal
+/// (control, direction and invisible characters) escaped.
+pub fn shown_name(name: &str) -> String {
+    let mut shown = String::with_capacity(name.len());
+    for c in name.chars() {
+        match c {
+            '\\' | '\'' | '"' => shown.push(c),
+            _ => shown.extend(c.escape_debug()),
+        }
+    }
+    shown
 }
 
 /// A relative path inside a set, with `/` between its components. Cannot leave the set's folder.
@@ -63,8 +86,12 @@ impl SetPath {
 
     /// Accepts a path from a manifest when each component is a harmless name.
     pub fn parse(path: &str) -> Option<Self> {
-        let harmless = path.split('/').all(|part| safe_name(&part.replace('%', "")) == part.replace('%', ""));
-        harmless.then(|| Self(path.to_owned()))
+        let is_harmless = |part: &str| {
+            // The escapes of `safe_name` itself are no reason to escape again.
+            let bare = part.replace('%', "");
+            part.len() <= FILE_SYSTEM_LIMIT && harmless(&bare) == bare
+        };
+        path.split('/').all(is_harmless).then(|| Self(path.to_owned()))
     }
 
     /// The path with `/`.
@@ -81,25 +108,30 @@ impl SetPath {
     pub fn below(&self, root: &Path) -> PathBuf {
         self.0.split('/').fold(root.to_owned(), |path, part| path.join(part))
     }
+}
 
-    /// This path, changed so that it collides with none of `taken` (case does not count).
-    pub(crate) fn unique<'a>(self, mut taken: impl Iterator<Item = &'a SetPath> + Clone, seed: &str) -> Self {
-        let lower = self.0.to_lowercase();
-        if !taken.clone().any(|other| other.0.to_lowercase() == lower) {
-            return self;
+/// The paths of a set so far, so that no two files get the same one; case does not count.
+#[derive(Debug, Default)]
+pub(crate) struct Taken(HashSet<String>);
+
+impl Taken {
+    /// `path`, or where that is taken, the path with a mark made of `seed`.
+    pub(crate) fn unique(&mut self, path: SetPath, seed: &str) -> SetPath {
+        if self.0.insert(path.0.to_lowercase()) {
+            return path;
         }
         let mark = blake3::hash(seed.as_bytes()).to_hex();
-        let (front, extension) = match self.0.rsplit_once('.') {
+        let (front, extension) = match path.0.rsplit_once('.') {
             Some((front, extension)) if !extension.contains('/') => (front, format!(".{extension}")),
-            _ => (self.0.as_str(), String::new()),
+            _ => (path.0.as_str(), String::new()),
         };
-        let mut candidate = Self(format!("{front}~{}{extension}", &mark[..8]));
-        let mut count = 1;
-        while taken.any(|other| other.0.eq_ignore_ascii_case(&candidate.0)) {
-            count += 1;
-            candidate = Self(format!("{front}~{}-{count}{extension}", &mark[..8]));
-        }
-        candidate
+        let marked = |count: u64| match count {
+            1 => format!("{front}~{}{extension}", &mark[..8]),
+            _ => format!("{front}~{}-{count}{extension}", &mark[..8]),
+        };
+        // The same name listed again and again comes here; the set's size bounds the search.
+        let free = (1..).map(marked).find(|candidate| self.0.insert(candidate.to_lowercase()));
+        SetPath(free.unwrap_or_default())
     }
 }
 

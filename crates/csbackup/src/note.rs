@@ -85,8 +85,8 @@ pub enum TruncationOutcome {
 pub struct LogRange {
     /// Number of closed logs.
     pub count: u32,
-    /// Lowest generation.
+    /// Lowest generation; 0 when there is none.
     pub low: u32,
-    /// Highest generation.
+    /// Highest generation; 0 when there is none.
     pub high: u32,
 }

@@ -51,26 +51,31 @@ impl Folder {
         if path.is_file() {
             files.extend(look(path)?);
         } else {
-            let inner = path.join("DataBase");
-            let below = [inner.is_dir().then_some(inner), Some(path.to_owned())];
-            for folder in below.into_iter().flatten() {
+            let mut folders = vec![path.to_owned()];
+            while let Some(folder) = folders.pop() {
                 let entries = std::fs::read_dir(&folder).map_err(Error::io("list", &folder))?;
                 for entry in entries {
                     let entry = entry.map_err(Error::io("list", &folder))?.path();
                     if entry.is_file() {
                         files.extend(look(&entry)?);
+                    } else if folder == path && is_database_folder(&entry) {
+                        folders.push(entry);
                     }
                 }
             }
         }
         files.sort_by(|a, b| (rank(a.content), &a.name).cmp(&(rank(b.content), &b.name)));
         if !files.iter().any(|file| matches!(file.content, Content::Database | Content::Log)) {
-            let reason = format!("`{}` holds no ESE database and no log", path.display());
-            return Err(Error::NoSet { reason });
+            return Err(Error::NothingHere { path: path.to_owned() });
         }
         let origin = origin(&files)?;
         Ok(Self { path: path.to_owned(), files, origin, single: path.is_file() })
     }
+}
+
+/// `certutil` writes `DataBase`, the PowerShell cmdlet's documentation says `Database`.
+fn is_database_folder(path: &Path) -> bool {
+    path.is_dir() && path.file_name().is_some_and(|name| name.eq_ignore_ascii_case("DataBase"))
 }
 
 fn rank(content: Content) -> u8 {
@@ -91,16 +96,23 @@ fn look(path: &Path) -> Result<Option<FolderFile>, Error> {
         "dat" if name.eq_ignore_ascii_case("certbkxp.dat") => Content::RestoreMap,
         // Made beforehand or reserved: no content.
         "jrs" | "chk" | "jcp" | "jfm" | "json" | "jsonl" | "crl" | "crt" => return Ok(None),
+        // An empty file is a copy that failed, unless it is nothing of ours.
+        _ if size == 0 && is_database_name(&extension) => Content::Database,
+        _ if size == 0 && ese::log_generation_of_name(&name).is_some() => Content::Log,
         _ if size == 0 => return Ok(None),
         _ => match sniff(path)? {
             FileType::Database => Content::Database,
             FileType::Log => Content::Log,
-            FileType::Unknown if matches!(extension.as_str(), "edb" | "mdb" | "dit") => Content::Database,
+            FileType::Unknown if is_database_name(&extension) => Content::Database,
             FileType::Unknown if ese::log_generation_of_name(&name).is_some() => Content::Log,
             _ => return Ok(None),
         },
     };
     Ok(Some(FolderFile { name, path: path.to_owned(), content, size }))
+}
+
+fn is_database_name(extension: &str) -> bool {
+    matches!(extension, "edb" | "mdb" | "dit")
 }
 
 fn sniff(path: &Path) -> Result<FileType, Error> {

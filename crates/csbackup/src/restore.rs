@@ -1,20 +1,19 @@
 //! Laying a set down: planned first, staged, checked while written, nothing overwritten.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::Write as _;
+mod staged;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use time::OffsetDateTime;
-use time::macros::format_description;
+use staged::Staged;
 
 use crate::catalogue::{Catalogue, SetState};
 use crate::directory::sync_directory;
 use crate::files::MappedFiles;
 use crate::manifest::{Content, FileEntry, SetId};
 use crate::medium::{Medium, StoredSet};
-use crate::transfer::READ_SIZE;
-use crate::{Error, Observer, SetPath, Step};
+use crate::{Error, Observer, SetPath, Step, shown_name};
 
 /// Where a restore goes.
 #[derive(Debug, Clone)]
@@ -44,6 +43,8 @@ pub struct PlanItem {
     pub path: SetPath,
     /// Where it goes.
     pub target: PathBuf,
+    /// What it is.
+    pub content: Content,
     /// Size in bytes.
     pub size: u64,
     /// BLAKE3 it must have.
@@ -60,6 +61,10 @@ pub struct RestorePlan {
     /// Existing files that will be moved aside: those in the way, and every database, log and
     /// checkpoint in the target folders, because the CA would replay newer logs into the old state.
     pub aside: Vec<PathBuf>,
+    /// May they be? Otherwise files in [`RestorePlan::aside`] stop the restore.
+    pub force: bool,
+    /// A set of the chain is known to be damaged.
+    pub damaged: bool,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -74,8 +79,7 @@ impl RestorePlan {
 /// Plans a restore of a set with all it depends on. Changes nothing.
 ///
 /// # Errors
-/// The chain is not whole or contradicts itself; a place has no local path; without `force`, files
-/// are in the way.
+/// The chain is not whole or contradicts itself; a place has no local path.
 pub fn plan_restore(
     catalogue: &Catalogue,
     set: &StoredSet,
@@ -83,54 +87,44 @@ pub fn plan_restore(
 ) -> Result<RestorePlan, Error> {
     let sets: Vec<StoredSet> = catalogue.chain(set)?.into_iter().cloned().collect();
     let mut warnings = Vec::new();
+    let mut damaged = false;
     for set in &sets {
         let state = catalogue.state(set);
+        damaged |= matches!(state, SetState::Damaged | SetState::Misread);
         if state != SetState::Good {
             warnings.push(format!("set {} is {state}", set.id));
         }
+        let gaps = set.manifest.gaps.iter();
         warnings.extend(
-            set.manifest
-                .gaps
-                .iter()
-                .map(|gap| format!("set {} lacks `{}`: {}", set.id, gap.name.escape_debug(), gap.reason)),
+            gaps.map(|gap| format!("set {} lacks `{}`: {}", set.id, shown_name(&gap.name), gap.reason)),
         );
     }
     let mut items: Vec<PlanItem> = Vec::new();
+    let mut places: HashMap<String, SetPath> = HashMap::new();
     for (set, entry) in chosen(&sets)? {
         let Some(path) = entry.set_path() else { continue };
-        let target = target_of(entry, set, &path, &options.target)?;
-        let taken =
-            |item: &&PlanItem| item.target.to_string_lossy().eq_ignore_ascii_case(&target.to_string_lossy());
-        if let Some(other) = items.iter().find(taken) {
-            let reason = format!("`{path}` and `{}` would both go to `{}`", other.path, target.display());
+        let Some(target) = target_of(entry, set, &path, &options.target)? else {
+            warnings.push(format!("`{path}` has no place on the CA and is left out; `--to DIR` restores it"));
+            continue;
+        };
+        if let Some(other) = places.insert(target.to_string_lossy().to_lowercase(), path.clone()) {
+            let reason = format!("`{path}` and `{other}` would both go to `{}`", target.display());
             return Err(Error::Restore { reason, hint: None });
         }
-        let (size, blake3) = (entry.size, entry.blake3.clone());
-        items.push(PlanItem { set: set.id.clone(), path, target, size, blake3 });
+        let (content, size, blake3) = (entry.content, entry.size, entry.blake3.clone());
+        items.push(PlanItem { set: set.id.clone(), path, target, content, size, blake3 });
     }
-    let aside = in_the_way(&items, &sets)?;
-    if let (false, Some(first)) = (options.force, aside.first()) {
-        return Err(Error::Restore {
-            reason: format!(
-                "{} existing files are in the way, the first is `{}`",
-                aside.len(),
-                first.display()
-            ),
-            hint: Some(
-                "restore to an empty folder, or use `--force`: existing files are then moved aside, not deleted",
-            ),
-        });
-    }
-    Ok(RestorePlan { sets, items, aside, warnings })
+    let aside = in_the_way(&items, checkpoint_folder(&sets, &options.target))?;
+    Ok(RestorePlan { sets, items, aside, force: options.force, damaged, warnings })
 }
 
-/// The database of the full backup, each log once, everything else from the last set.
+/// The database of the full backup, each log once, of everything else the newest.
 fn chosen(sets: &[StoredSet]) -> Result<Vec<(&StoredSet, &FileEntry)>, Error> {
     let mut databases = Vec::new();
     let mut logs: BTreeMap<u32, (&StoredSet, &FileEntry)> = BTreeMap::new();
-    let mut others = Vec::new();
-    for (index, set) in sets.iter().enumerate() {
-        let last = index + 1 == sets.len();
+    // A key or a CRL that only an earlier set has is still the newest there is.
+    let mut others: BTreeMap<&str, (&StoredSet, &FileEntry)> = BTreeMap::new();
+    for set in sets {
         for entry in &set.manifest.files {
             match (entry.content, entry.log()) {
                 (Content::Database, _) => databases.push((set, entry)),
@@ -147,52 +141,54 @@ fn chosen(sets: &[StoredSet]) -> Result<Vec<(&StoredSet, &FileEntry)>, Error> {
                         });
                     }
                 }
-                // A log too damaged to tell its generation still belongs to the set.
-                (Content::Log, None) => others.push((set, entry)),
-                _ if last => others.push((set, entry)),
-                _ => {}
+                // Among them a log too damaged to tell its generation.
+                _ => {
+                    others.insert(&entry.path, (set, entry));
+                }
             }
         }
     }
-    Ok(databases.into_iter().chain(logs.into_values()).chain(others).collect())
+    Ok(databases.into_iter().chain(logs.into_values()).chain(others.into_values()).collect())
 }
 
+/// Where a file goes; `None` where it has no place of its own on a CA.
 fn target_of(
     entry: &FileEntry,
     set: &StoredSet,
     path: &SetPath,
     target: &RestoreTarget,
-) -> Result<PathBuf, Error> {
+) -> Result<Option<PathBuf>, Error> {
     let name = path.file_name();
     let mapped = match target {
         RestoreTarget::Folder(root) => {
-            return Ok(match entry.content {
+            return Ok(Some(match entry.content {
                 Content::Database | Content::Log | Content::Other => root.join("CertLog").join(name),
                 Content::Dynamic => root.join("DynamicFiles").join(name),
                 Content::RestoreMap | Content::Key => root.join(name),
-            });
+            }));
         }
         RestoreTarget::Original(mapped) => mapped,
     };
-    let place = |kind: &str| set.manifest.restore_map.iter().find(|e| e.kind == kind).map(|e| e.path.clone());
     let place = match entry.content {
         Content::Database => {
-            place("database").filter(|path| same_file(path, &entry.name)).or_else(|| Some(entry.name.clone()))
+            let mapped = place_of(set, "database").filter(|path| same_file(path, &entry.name));
+            Some(mapped.unwrap_or(&entry.name).to_owned())
         }
         Content::Dynamic => Some(entry.name.clone()),
-        _ => place("log-directory").map(|directory| format!(r"{directory}\{name}")),
+        Content::Log | Content::Other => {
+            place_of(set, "log-directory").map(|directory| format!(r"{directory}\{name}"))
+        }
+        Content::Key | Content::RestoreMap => return Ok(None),
     };
     let Some(place) = place else {
         let reason = format!("set {} has no restore map, so the place of `{path}` is unknown", set.id);
         return Err(Error::Restore { reason, hint: Some("restore to a folder with `--to DIR`") });
     };
     match mapped.resolve(&place) {
-        Ok(path) => Ok(path),
-        Err(_) if cfg!(windows) && place.starts_with(r"\\") && !place.contains("..") => {
-            Ok(PathBuf::from(place))
-        }
+        Ok(path) => Ok(Some(path)),
+        Err(_) if cfg!(windows) && on_the_ca(&place, set) => Ok(Some(PathBuf::from(place))),
         Err(error) => Err(Error::Restore {
-            reason: format!("no local path for `{}`: {error}", place.escape_debug()),
+            reason: format!("no local path for `{}`: {error}", shown_name(&place)),
             hint: Some(
                 "give one with `--map '\\\\HOST\\SHARE=PATH'`, or restore to a folder with `--to DIR`",
             ),
@@ -200,21 +196,40 @@ fn target_of(
     }
 }
 
+fn place_of<'a>(set: &'a StoredSet, kind: &str) -> Option<&'a str> {
+    set.manifest.restore_map.iter().find(|entry| entry.kind == kind).map(|entry| entry.path.as_str())
+}
+
+/// On Windows a UNC path is a path; only one on the CA's own host, and of plain components, is taken.
+fn on_the_ca(place: &str, set: &StoredSet) -> bool {
+    let host = |path: &str| path.strip_prefix(r"\\")?.split('\\').next().map(str::to_lowercase);
+    let plain =
+        place.split('\\').skip(2).all(|part| !matches!(part, "" | "." | "..") && !part.contains(['/', ':']));
+    plain && host(place).is_some() && host(place) == place_of(set, "database").and_then(host)
+}
+
+/// The checkpoint of the old database must not stay beside the restored one, wherever it lies.
+fn checkpoint_folder(sets: &[StoredSet], target: &RestoreTarget) -> Option<PathBuf> {
+    let (RestoreTarget::Original(mapped), Some(set)) = (target, sets.last()) else { return None };
+    let place = place_of(set, "system-directory")?;
+    mapped
+        .resolve(place)
+        .ok()
+        .or_else(|| (cfg!(windows) && on_the_ca(place, set)).then(|| PathBuf::from(place)))
+}
+
 fn same_file(a: &str, b: &str) -> bool {
     certadm::base_name(a).eq_ignore_ascii_case(certadm::base_name(b))
 }
 
-/// Files at the targets, and every ESE file in the folders that get databases or logs.
-fn in_the_way(items: &[PlanItem], sets: &[StoredSet]) -> Result<Vec<PathBuf>, Error> {
-    let ese_target = |item: &&PlanItem| {
-        let set = sets.iter().find(|set| set.id == item.set);
-        let entry = set.and_then(|set| set.manifest.files.iter().find(|f| f.path == item.path.as_str()));
-        entry.is_some_and(|entry| matches!(entry.content, Content::Database | Content::Log))
-    };
-    let folders: BTreeSet<&Path> =
-        items.iter().filter(ese_target).filter_map(|item| item.target.parent()).collect();
-    let mut found: BTreeSet<PathBuf> =
-        items.iter().map(|item| item.target.clone()).filter(|path| path.exists()).collect();
+/// Files at the targets, and every ESE file in the folders that get databases or logs, or that held
+/// the checkpoint.
+fn in_the_way(items: &[PlanItem], checkpoint: Option<PathBuf>) -> Result<Vec<PathBuf>, Error> {
+    let ese = items.iter().filter(|item| matches!(item.content, Content::Database | Content::Log));
+    let mut folders: BTreeSet<&Path> = ese.filter_map(|item| item.target.parent()).collect();
+    folders.extend(checkpoint.as_deref());
+    let targets = items.iter().map(|item| item.target.clone());
+    let mut found: BTreeSet<PathBuf> = targets.filter(|path| occupied(path)).collect();
     for folder in folders {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
@@ -239,12 +254,22 @@ fn in_the_way(items: &[PlanItem], sets: &[StoredSet]) -> Result<Vec<PathBuf>, Er
 /// Returns the folders that old files were moved to.
 ///
 /// # Errors
-/// A file cannot be read or written, or has not the recorded hash.
+/// Files are in the way and may not be moved; a file cannot be read or written, or has not the
+/// recorded hash.
 pub fn restore(
     medium: &dyn Medium,
     plan: &RestorePlan,
     observer: &dyn Observer,
 ) -> Result<Vec<PathBuf>, Error> {
+    if let (false, Some(first)) = (plan.force, plan.aside.first()) {
+        let reason = match plan.aside.len() {
+            1 => format!("`{}` is in the way", first.display()),
+            count => format!("{count} existing files are in the way, the first is `{}`", first.display()),
+        };
+        let hint =
+            "restore to an empty folder, or use `--force`: existing files are then moved aside, not deleted";
+        return Err(Error::Restore { reason, hint: Some(hint) });
+    }
     let mut staged = Staged::default();
     for item in &plan.items {
         let Some(set) = plan.sets.iter().find(|set| set.id == item.set) else { continue };
@@ -253,117 +278,14 @@ pub fn restore(
         observer.step(&Step::FileStored(item.path.to_string()));
     }
     let aside = staged.swap(&plan.aside)?;
-    for folder in plan.items.iter().filter_map(|item| item.target.parent()).collect::<BTreeSet<_>>() {
+    let targets = plan.items.iter().filter_map(|item| item.target.parent());
+    for folder in targets.chain(aside.iter().map(PathBuf::as_path)).collect::<BTreeSet<_>>() {
         sync_directory(folder)?;
     }
     Ok(aside)
 }
 
-/// Files that lie whole beside their places. Dropped, it removes what did not get there.
-#[derive(Default)]
-struct Staged {
-    /// Staged file and its place.
-    files: Vec<(PathBuf, PathBuf)>,
-    folders: BTreeSet<PathBuf>,
-}
-
-impl Staged {
-    fn stage(
-        &mut self,
-        medium: &dyn Medium,
-        set: &StoredSet,
-        item: &PlanItem,
-        observer: &dyn Observer,
-    ) -> Result<(), Error> {
-        let folder = item.target.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        let staging = folder.join(format!(".csbackup-restore-{}", item.set));
-        if self.folders.insert(staging.clone()) && staging.exists() {
-            fs::remove_dir_all(&staging).map_err(Error::io("remove the leftover", &staging))?;
-        }
-        fs::create_dir_all(&staging).map_err(Error::io("create", &staging))?;
-        let path = staging.join(self.files.len().to_string());
-        let mut file = File::create_new(&path).map_err(Error::io("create", &path))?;
-        self.files.push((path.clone(), item.target.clone()));
-
-        let mut reader = medium.open(set, &item.path)?;
-        let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; READ_SIZE];
-        loop {
-            if observer.cancelled() {
-                return Err(Error::Cancelled);
-            }
-            let count = reader.read(&mut buffer).map_err(Error::io("read", item.path.as_str()))?;
-            let bytes = buffer.get(..count).unwrap_or_default();
-            if bytes.is_empty() {
-                break;
-            }
-            hasher.update(bytes);
-            file.write_all(bytes).map_err(Error::io("write", &path))?;
-            observer.bytes(count as u64);
-        }
-        file.sync_all().map_err(Error::io("write", &path))?;
-        let found = hasher.finalize().to_hex();
-        if found.as_str() != item.blake3 {
-            return Err(Error::ReadBack {
-                set: item.set.to_string(),
-                path: item.path.to_string(),
-                what: format!("has the BLAKE3 {found}, the manifest says {}", item.blake3),
-            });
-        }
-        Ok(())
-    }
-
-    fn swap(&mut self, aside: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
-        let stamp = format_description!("[year][month][day]T[hour][minute][second]Z");
-        let stamp = OffsetDateTime::now_utc().format(stamp).unwrap_or_default();
-        let mut moved = Moves::default();
-        let mut folders = BTreeSet::new();
-        for path in aside {
-            let folder =
-                path.parent().unwrap_or(Path::new(".")).join(format!("replaced-by-csbackup-{stamp}"));
-            fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
-            moved.go(path.clone(), folder.join(path.file_name().unwrap_or_default()))?;
-            folders.insert(folder);
-        }
-        for (staged, target) in &self.files {
-            moved.go(staged.clone(), target.clone())?;
-        }
-        moved.done.clear();
-        Ok(folders.into_iter().collect())
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        for folder in &self.folders {
-            let _ = fs::remove_dir_all(folder);
-        }
-    }
-}
-
-/// Renames that are taken back unless all of them worked.
-#[derive(Default)]
-struct Moves {
-    done: Vec<(PathBuf, PathBuf)>,
-}
-
-impl Moves {
-    fn go(&mut self, from: PathBuf, to: PathBuf) -> Result<(), Error> {
-        if to.exists() {
-            let source = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
-            return Err(Error::Io { doing: "put a restored file at", path: to, source });
-        }
-        fs::rename(&from, &to).map_err(Error::io("move into place", &to))?;
-        self.done.push((from, to));
-        Ok(())
-    }
-}
-
-impl Drop for Moves {
-    fn drop(&mut self) {
-        for (from, to) in self.done.drain(..).rev() {
-            let _ = fs::rename(to, from);
-        }
-    }
+/// Is there anything, be it a link that leads nowhere?
+fn occupied(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }

@@ -1,6 +1,6 @@
 //! The guard of invariant 4: once prepared, Close (if a file is open) and End, on every path, once.
 
-use certadm::{Authority, BackupContext, FileList, RestoreMap};
+use certadm::{Authority, BackupContext, Call, FileKind, FileList, RestoreMap};
 
 use crate::Error;
 
@@ -22,11 +22,15 @@ impl<'a> Session<'a> {
     }
 
     pub(crate) fn database_files(&mut self) -> Result<FileList, Error> {
-        self.context.database_files().map_err(server(&self.ca, "list the database files of"))
+        let kinds = [FileKind::Database];
+        let (call, listed) = (Call::BackupGetAttachmentInformation, self.context.database_files());
+        listed.and_then(of_kinds(call, &kinds)).map_err(server(&self.ca, "list the database files of"))
     }
 
     pub(crate) fn log_files(&mut self) -> Result<FileList, Error> {
-        self.context.log_files().map_err(server(&self.ca, "list the log files of"))
+        let kinds = [FileKind::Log, FileKind::PatchFile];
+        let (call, listed) = (Call::BackupGetBackupLogs, self.context.log_files());
+        listed.and_then(of_kinds(call, &kinds)).map_err(server(&self.ca, "list the log files of"))
     }
 
     pub(crate) fn dynamic_files(&mut self) -> Result<Vec<String>, Error> {
@@ -75,6 +79,14 @@ impl Drop for Session<'_> {
     fn drop(&mut self) {
         // On an error path the error that led here is the one to report.
         let _ = self.finish();
+    }
+}
+
+/// A list that names something else than it should is no list to work from.
+fn of_kinds(call: Call, kinds: &[FileKind]) -> impl FnOnce(FileList) -> Result<FileList, certadm::Error> {
+    move |list| match list.check_kinds(kinds) {
+        Ok(()) => Ok(list),
+        Err(reason) => Err(certadm::Error::Malformed { call, reason }),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::manifest::{EseFacts, FileEntry, FindingEntry, Kind, Manifest, Severit
 use crate::medium::{Medium, StoredSet};
 use crate::place::Folder;
 use crate::transfer::READ_SIZE;
-use crate::{Catalogue, Error, Observer};
+use crate::{Catalogue, Error, Observer, SetState};
 
 /// What a verification found.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -76,10 +76,15 @@ pub fn verify_set(
                 scanned.checked
             }
             Some(Err(error)) => {
-                findings.push(finding("file-unreadable", format!("cannot be opened: {}", causes(&error))));
+                let lost = matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound);
+                let code = if lost { "file-missing" } else { "file-unreadable" };
+                findings.push(finding(code, format!("cannot be opened: {}", causes(&error))));
                 Checked::default()
             }
-            None => Checked::default(),
+            None => {
+                findings.push(finding("file-missing", "its path does not lie inside the set".to_owned()));
+                Checked::default()
+            }
         };
         findings.extend(checked.findings.iter().cloned());
         for finding in &findings {
@@ -137,10 +142,36 @@ pub fn verify_folder(folder: &Folder, observer: &dyn Observer) -> Result<VerifyR
 }
 
 /// Reads every file of a set back from the medium and compares it with the manifest.
+///
+/// The manifest is read first: without it nobody finds the rest again.
 pub(crate) fn read_back(medium: &dyn Medium, set: &StoredSet, observer: &dyn Observer) -> Result<(), Error> {
-    for entry in &set.manifest.files {
-        let Some(path) = entry.set_path() else { continue };
-        let scanned = scan(medium.open(set, &path)?, Check::None, true, observer)?;
+    let stored = medium.load(set)?;
+    if stored.manifest != set.manifest {
+        let (set, path) = (set.id.to_string(), crate::manifest::FILE_NAME.to_owned());
+        return Err(Error::ReadBack { set, path, what: "is not the manifest that was written".to_owned() });
+    }
+    for entry in &stored.manifest.files {
+        let unsafe_path = || Error::ReadBack {
+            set: set.id.to_string(),
+            path: entry.path.clone(),
+            what: "is no path inside the set".to_owned(),
+        };
+        let path = entry.set_path().ok_or_else(unsafe_path)?;
+        let reader = medium.open(set, &path).map_err(|error| match error {
+            Error::Io { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                Error::ReadBack {
+                    set: set.id.to_string(),
+                    path: entry.path.clone(),
+                    what: "is not there".to_owned(),
+                }
+            }
+            error => error,
+        })?;
+        let scanned = scan(reader, Check::None, true, observer)?;
+        if let Some(error) = scanned.error {
+            let source = std::io::Error::other(error);
+            return Err(Error::Io { doing: "read back", path: entry.path.clone().into(), source });
+        }
         if let Some(finding) = compare(entry, &scanned) {
             return Err(Error::ReadBack {
                 set: set.id.to_string(),
@@ -189,14 +220,20 @@ fn joint(catalogue: &Catalogue, set: &StoredSet) -> Vec<FindingEntry> {
         Ok(chain) => chain,
         Err(error) => return vec![finding("base-missing", error.to_string())],
     };
-    let before = ChainLogs::of(chain.into_iter().filter(|other| other.id != set.id));
+    let earlier: Vec<&StoredSet> = chain.into_iter().filter(|other| other.id != set.id).collect();
+    let bad = earlier.iter().filter(|other| catalogue.state(other) != SetState::Good).map(|other| {
+        finding("base-not-good", format!("the set needs {}, which is {}", other.id, catalogue.state(other)))
+    });
+    let mut findings: Vec<FindingEntry> = bad.collect();
+    let before = ChainLogs::of(earlier);
     let logs = set.manifest.logs();
     let first = logs.first().map(|(_, log)| before.admits_first(log.generation));
     let misfits = first.into_iter().chain(logs.iter().map(|(file, log)| before.admits(log, &file.blake3)));
-    misfits
-        .filter_map(Result::err)
-        .map(|misfit| finding("chain-broken", format!("the set does not continue its base: {misfit}")))
-        .collect()
+    let broken = misfits.filter_map(Result::err);
+    findings.extend(
+        broken.map(|misfit| finding("chain-broken", format!("the set does not continue its base: {misfit}"))),
+    );
+    findings
 }
 
 pub(crate) struct Scanned {

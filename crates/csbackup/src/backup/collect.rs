@@ -10,9 +10,10 @@ use crate::chain::{ChainLogs, Misfit};
 use crate::check::{Check, Checked, listed_generations, set_findings};
 use crate::manifest::{Content, FORMAT, FileEntry, FindingEntry, Gap, Manifest, Source, timestamp};
 use crate::medium::{FileSink, SetWriter};
+use crate::names::Taken;
 use crate::session::Session;
 use crate::transfer::{READ_SIZE, pass};
-use crate::{Error, SetPath, Step};
+use crate::{Error, SetPath, Step, shown_name};
 
 /// Folder of the databases and logs: the layout of `certutil -backup`.
 pub(crate) const DATABASE_FOLDER: &str = "DataBase";
@@ -48,6 +49,7 @@ pub(super) fn collect<'m>(
         run,
         writer: run.medium.begin(&run.ca)?,
         files: Vec::new(),
+        taken: Taken::default(),
         databases: Vec::new(),
         logs: Vec::new(),
     };
@@ -122,13 +124,14 @@ struct Collector<'r, 'm> {
     run: &'r Run<'m>,
     writer: Box<dyn SetWriter + 'm>,
     files: Vec<FileEntry>,
+    taken: Taken,
     databases: Vec<ese::DatabaseFacts>,
     logs: Vec<ese::NamedLog>,
 }
 
 impl Collector<'_, '_> {
     fn restore_map(&mut self, map: &RestoreMap) -> Result<(), Error> {
-        let path = SetPath::inside(DATABASE_FOLDER, RESTORE_MAP);
+        let path = self.taken.unique(SetPath::inside(DATABASE_FOLDER, RESTORE_MAP), RESTORE_MAP);
         let mut sink = self.writer.create(&path)?;
         let stored = sink.write(map.raw()).and_then(|()| sink.finish());
         stored.map_err(Error::io("store", path.as_str()))?;
@@ -145,15 +148,10 @@ impl Collector<'_, '_> {
         Ok(())
     }
 
-    fn path_for(&self, folder: &str, name: &str) -> SetPath {
-        let taken: Vec<SetPath> = self.files.iter().filter_map(FileEntry::set_path).collect();
-        SetPath::inside(folder, base_name(name)).unique(taken.iter(), name)
-    }
-
     /// Open, read to the announced size, close: one file of the session.
     fn stream(&mut self, session: &mut Session<'_>, file: &ListedFile) -> Result<(), Error> {
         let observer = self.run.observer;
-        let path = self.path_for(DATABASE_FOLDER, &file.name);
+        let path = self.taken.unique(SetPath::inside(DATABASE_FOLDER, base_name(&file.name)), &file.name);
         let size = session.open(&file.name)?;
         observer.step(&Step::FileOpened(file.name.clone(), size));
         let sink = self.writer.create(&path)?;
@@ -197,7 +195,13 @@ impl Collector<'_, '_> {
         listed: &FileList,
         base: Option<&ChainLogs>,
     ) -> Result<Option<Misfit>, Error> {
-        let generations = listed_generations(listed.files().iter().map(|file| file.name.as_str()));
+        let logs = || listed.files().iter().filter(|file| file.kind == FileKind::Log);
+        let generations = listed_generations(logs().map(|file| file.name.as_str()));
+        if let Some(odd) = logs().find(|file| listed_generations([file.name.as_str()]).is_empty()) {
+            // Without its generation nobody can say what the log continues.
+            let what = "is listed as a log, but its name has no generation".to_owned();
+            return Err(Error::Stream { name: odd.name.clone(), what });
+        }
         if let (Some(base), Some(first)) = (base, generations.iter().min())
             && let Err(misfit) = base.admits_first(first.0)
         {
@@ -214,7 +218,9 @@ impl Collector<'_, '_> {
                 return Ok(misfit);
             }
         }
-        Ok(None)
+        // Names are what the server says; the headers decide.
+        let first = self.logs.iter().map(|log| log.facts.header.generation.0).min();
+        Ok(base.zip(first).and_then(|(base, first)| base.admits_first(first).err()))
     }
 
     /// Copies the files outside the database. One that cannot be read is a gap with a name.
@@ -223,7 +229,7 @@ impl Collector<'_, '_> {
         for name in names {
             match self.run.files.open(name) {
                 Ok(reader) => {
-                    let path = self.path_for(DYNAMIC_FOLDER, name);
+                    let path = self.taken.unique(SetPath::inside(DYNAMIC_FOLDER, base_name(name)), name);
                     match copy(reader, self.writer.create(&path)?) {
                         Ok((size, blake3)) => self.files.push(FileEntry {
                             name: name.clone(),
@@ -244,7 +250,7 @@ impl Collector<'_, '_> {
         for gap in &gaps {
             self.run.observer.warning(&format!(
                 "`{}` is missing from this set: {}",
-                gap.name.escape_debug(),
+                shown_name(&gap.name),
                 gap.reason
             ));
         }

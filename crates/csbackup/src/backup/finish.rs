@@ -26,13 +26,13 @@ pub(super) fn finish(
     if let Err(Error::Cancelled) = proof {
         return Err(Error::Cancelled);
     }
-    run.medium.note(&set, read_back_note(&proof))?;
-    run.observer.step(&Step::ReadBack(id.to_string()));
+    if let Some(note) = read_back_note(&proof) {
+        run.medium.note(&set, note)?;
+        run.observer.step(&Step::ReadBack(id.to_string()));
+    }
 
     let before = log_range(run, log_directory.as_deref());
-    if run.catalogue.sets().is_empty() {
-        first_full_gives_up(run, &set, before);
-    }
+    first_full_gives_up(run, &set, before);
     let truncation = match decide(run, &set, &proof, intention) {
         Intention::Truncate => truncate(run, &mut session, log_directory.as_deref(), before),
         Intention::NotAsked => {
@@ -43,18 +43,23 @@ pub(super) fn finish(
             Truncation { outcome: TruncationOutcome::Withheld, detail: Some(why), before, after: None }
         }
     };
-    let noted = run.medium.note(&set, truncation_note(&truncation));
-    // Truncated or not: the session is owed its end before an error may leave.
+    note(run, &set, truncation_note(&truncation));
     let ended = session.end();
     run.observer.step(&Step::Ended);
-    noted?;
     let detail = ended.as_ref().err().map(ToString::to_string);
     if let Some(detail) = &detail {
         run.observer.warning(&format!("the session did not end cleanly on the CA: {detail}"));
     }
-    run.medium.note(&set, NoteBody::SessionEnd { good: ended.is_ok(), detail })?;
+    note(run, &set, NoteBody::SessionEnd { good: ended.is_ok(), detail });
     proof?;
     Ok(Ended { set, truncation, ended: ended.is_ok() })
+}
+
+/// The set is good and the CA has done what it did: that it cannot be noted must not hide this.
+fn note(run: &Run<'_>, set: &StoredSet, body: NoteBody) {
+    if let Err(error) = run.medium.note(set, body) {
+        run.observer.warning(&format!("what came of the session could not be noted beside the set: {error}"));
+    }
 }
 
 /// INVARIANT: only a set that is whole, undamaged, published and read back permits truncation.
@@ -110,21 +115,24 @@ fn truncation_note(truncation: &Truncation) -> NoteBody {
 fn log_range(run: &Run<'_>, log_directory: Option<&str>) -> Option<LogRange> {
     let names = run.files.list(log_directory?).ok()?;
     let generations = crate::check::listed_generations(names.iter().map(String::as_str));
-    let low = generations.iter().min()?.0;
-    let high = generations.iter().max()?.0;
+    let low = generations.iter().min().map_or(0, |generation| generation.0);
+    let high = generations.iter().max().map_or(0, |generation| generation.0);
     Some(LogRange { count: u32::try_from(generations.len()).unwrap_or(u32::MAX), low, high })
 }
 
-/// A first full backup says which generations it gives up.
+/// A full backup that no chain of its log stream precedes says which generations it gives up.
 fn first_full_gives_up(run: &Run<'_>, set: &StoredSet, before: Option<LogRange>) {
-    let Some((first, _)) = set.manifest.generations() else { return };
-    if set.manifest.kind != Kind::Full || run.options.keep_logs {
+    let logs = set.manifest.logs();
+    let Some((_, log)) = logs.first() else { return };
+    let first = log.generation;
+    let preceded = || run.catalogue.head_of_stream(&log.signature).is_some();
+    if set.manifest.kind != Kind::Full || run.options.keep_logs || preceded() {
         return;
     }
-    let low = before.map_or(1, |range| range.low);
+    let low = before.filter(|range| range.count > 0).map_or(1, |range| range.low);
     if low < first {
         run.observer.warning(&format!(
-            "first backup: logs below generation 0x{first:x} are older than it and in no set; they are not needed to restore it"
+            "logs below generation 0x{first:x} are older than this set and in no set of their log stream; they are not needed to restore it"
         ));
     }
 }

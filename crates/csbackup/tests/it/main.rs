@@ -1,0 +1,16 @@
+//! The engine against the embedded CA: what it promises when something goes wrong.
+//!
+//! The CA is small and invented (`testkit::synthetic`), so that every call, every step and every
+//! write can fail once; `real` does the same work on what the real engine wrote.
+
+mod calls;
+mod cancel;
+mod chains;
+mod fail_at_call;
+mod forks;
+mod gaps;
+mod kill;
+mod medium;
+mod medium_faults;
+mod real;
+mod script_defects;

@@ -1,0 +1,10 @@
+//! Names and places: hostile names, restore, import, folders that no manifest describes.
+//!
+//! Properties of `safe_name` are in the program's tests, `csbackup-cli/tests/it/names.rs`.
+
+mod fake;
+mod folders;
+mod hostile;
+mod import;
+mod life;
+mod restore;
