@@ -59,7 +59,7 @@ pub(crate) struct Backup {
     #[arg(long)]
     pub(crate) keep_logs: bool,
 
-    /// Let the CA delete its logs although some older ones are in no set
+    /// Let the CA delete logs that are in no set, without trying to save them first
     #[arg(long)]
     pub(crate) accept_gap: bool,
 

@@ -61,6 +61,9 @@ fn dry_run(
 ) -> anyhow::Result<Exit> {
     let catalogue = Catalogue::load(medium, Some(ca.authority()))?;
     let plan = csbackup::plan(&catalogue, ca.authority(), options.kind)?;
+    for error in &catalogue.unreadable {
+        printer.warning(&error.to_string());
+    }
     let state = ca.connect().state().context("cannot ask for the state of the CA")?;
     let value = json!({ "kind": plan.kind.to_string(), "reason": plan.reason, "server": state.to_string() });
     let text = format!("would take: {} backup ({}); the CA is {state}", plan.kind, plan.reason);
@@ -91,7 +94,7 @@ fn list(args: &List, printer: Printer) -> anyhow::Result<Exit> {
 }
 
 /// Finds the set that was named: in a directory, or by the path of its own folder.
-fn find(which: &Which) -> anyhow::Result<(Directory, Catalogue, StoredSet)> {
+fn find(which: &Which, printer: Printer) -> anyhow::Result<(Directory, Catalogue, StoredSet)> {
     let (medium, catalogue, name) = match &which.dir {
         Some(dir) => {
             let medium = existing(dir)?;
@@ -109,6 +112,8 @@ fn find(which: &Which) -> anyhow::Result<(Directory, Catalogue, StoredSet)> {
             (place.0.clone(), Catalogue::load(&place.0, None)?, place.1.to_string())
         }
     };
+    let others = catalogue.unreadable.iter().filter(|error| !error.to_string().contains(&name));
+    others.for_each(|error| printer.warning(&error.to_string()));
     let set = match catalogue.find(&name) {
         Ok(set) => set.clone(),
         Err(_) if catalogue.unreadable.iter().any(|e| e.to_string().contains(&name)) => {
@@ -128,12 +133,18 @@ fn set_folder(path: &Path) -> anyhow::Result<Option<(Directory, SetId)>> {
     }
     let path = path.canonicalize().with_context(|| format!("cannot read `{}`", path.display()))?;
     let id = path.file_name().and_then(|name| SetId::parse(&name.to_string_lossy()));
-    let root = path.parent().and_then(Path::parent);
-    Ok(id.zip(root).map(|(id, root)| (Directory::new(root), id)))
+    let place = id.zip(path.parent().and_then(Path::parent));
+    let (id, root) = place.with_context(|| {
+        format!(
+            "`{}` has a manifest but not the name of a set: a set's folder must keep its id",
+            path.display()
+        )
+    })?;
+    Ok(Some((Directory::new(root), id)))
 }
 
 fn show(args: &Show, printer: Printer) -> anyhow::Result<Exit> {
-    let (_, catalogue, set) = find(&args.which)?;
+    let (_, catalogue, set) = find(&args.which, printer)?;
     report::show(printer, &catalogue, &set);
     Ok(Exit::Done)
 }
@@ -142,14 +153,14 @@ fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
     if let (None, Some(path)) = (&args.dir, &args.set)
         && set_folder(Path::new(path))?.is_none()
     {
-        let folder = Folder::open(Path::new(path))?;
+        let folder = open_folder(path)?;
         let report = csbackup::verify_folder(&folder, &Reporter::new(printer))?;
         return Ok(report::verified(printer, path, &report));
     }
     let (medium, catalogue, sets) = match (&args.set, &args.dir) {
         (Some(set), dir) => {
             let which = Which { set: set.clone(), dir: dir.clone(), ca_name: args.ca_name.clone() };
-            let (medium, catalogue, set) = find(&which)?;
+            let (medium, catalogue, set) = find(&which, printer)?;
             (medium, catalogue, vec![set])
         }
         (None, Some(dir)) => {
@@ -161,11 +172,9 @@ fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
         (None, None) => anyhow::bail!("name a set, or `--all` with `--dir`"),
     };
     let mut exit = Exit::Done;
-    for error in &catalogue.unreadable {
-        printer.warning(&error.to_string());
-        if args.all {
-            exit = Exit::Damage;
-        }
+    if args.all && !catalogue.unreadable.is_empty() {
+        catalogue.unreadable.iter().for_each(|error| printer.warning(&error.to_string()));
+        exit = Exit::Damage;
     }
     for set in &sets {
         let report = csbackup::verify_set(&medium, &catalogue, set, &Reporter::new(printer))?;
@@ -176,11 +185,27 @@ fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
+/// A word that is neither a folder nor a file was meant as the name of a set.
+fn open_folder(path: &str) -> anyhow::Result<Folder> {
+    if !Path::new(path).exists() {
+        anyhow::bail!("there is no `{path}` here; to name a set by its id, give `--dir`");
+    }
+    Ok(Folder::open(Path::new(path))?)
+}
+
 /// A read-only medium can be verified too; then the result is not remembered.
 fn note_verification(medium: &Directory, set: &StoredSet, report: &csbackup::VerifyReport, printer: Printer) {
-    let intact = !report.all_findings().any(|(_, finding)| finding.code.starts_with("file-"));
+    // What is merely out of reach today is not a property of the set.
+    if report.all_findings().any(|(_, finding)| finding.code == "file-unreadable") {
+        printer.warning("some files could not be read: the result is not noted beside the set");
+        return;
+    }
+    let lasting =
+        || report.all_findings().map(|(_, finding)| finding).filter(|f| !f.code.starts_with("base-"));
+    let intact = !lasting().any(|finding| finding.code.starts_with("file-"));
     let detail = (!intact).then(|| "found by `csbackup verify`".to_owned());
-    let verified = NoteBody::Verified { worst: report.worst(), findings: report.all_findings().count() };
+    let worst = lasting().map(|finding| finding.severity).max();
+    let verified = NoteBody::Verified { worst, findings: lasting().count() };
     let noted = medium
         .note(set, NoteBody::ReadBack { good: intact, detail })
         .and_then(|()| medium.note(set, verified));
@@ -190,7 +215,7 @@ fn note_verification(medium: &Directory, set: &StoredSet, report: &csbackup::Ver
 }
 
 fn restore(args: &Restore, printer: Printer) -> anyhow::Result<Exit> {
-    let (medium, catalogue, set) = find(&args.which)?;
+    let (medium, catalogue, set) = find(&args.which, printer)?;
     let target = match &args.to {
         Some(folder) => RestoreTarget::Folder(folder.clone()),
         None => RestoreTarget::Original(MappedFiles::new(args.maps.iter().cloned())),
@@ -201,6 +226,7 @@ fn restore(args: &Restore, printer: Printer) -> anyhow::Result<Exit> {
         printer.note("nothing was written (--dry-run)");
         return Ok(Exit::Done);
     }
+    // The plan above shows what is in the way, where something is.
     let aside = csbackup::restore(&medium, &plan, &Reporter::new(printer))?;
     let files = plan.items.len();
     let value = json!({ "set": set.id, "files": files, "bytes": plan.bytes(), "moved_aside_to": aside });
@@ -209,15 +235,18 @@ fn restore(args: &Restore, printer: Printer) -> anyhow::Result<Exit> {
     for folder in &aside {
         printer.note(&format!("what was there before is in `{}`", folder.display()));
     }
-    printer.note(
-        "the database is a streamed copy: the CA brings it up to date from the logs when the restore is registered \
-         (certutil -restoreDB with the set's folder does both)",
-    );
-    Ok(Exit::Done)
+    printer.note(if plan.sets.len() > 1 {
+        "the database is a streamed copy: the CA replays the logs when the restore is registered (certutil -restoreDB \
+         does both, with the folder of the full backup first, then with each increment's)"
+    } else {
+        "the database is a streamed copy: the CA replays the logs when the restore is registered (certutil -restoreDB \
+         with the set's folder does both)"
+    });
+    Ok(if plan.damaged { Exit::Damage } else { Exit::Done })
 }
 
 fn import(args: &Import, printer: Printer) -> anyhow::Result<Exit> {
-    let folder = Folder::open(&args.folder)?;
+    let folder = open_folder(&args.folder.to_string_lossy())?;
     let medium = Directory::new(&args.dir);
     let options = ImportOptions { ca_name: args.ca_name.clone(), host: args.host.clone() };
     let set = csbackup::import(&folder, &medium, &options, &Reporter::new(printer))?;

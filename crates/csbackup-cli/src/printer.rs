@@ -2,7 +2,7 @@
 //!
 //! stdout is data, stderr is for people. With `--json` each message is one line on stdout.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the place that prints")]
+use std::io::Write as _;
 
 use serde_json::{Value, json};
 
@@ -28,20 +28,20 @@ impl Printer {
     pub(crate) fn result(self, message_type: &str, mut value: Value, text: &str) {
         if !self.json {
             if !text.is_empty() {
-                println!("{text}");
+                out(text);
             }
             return;
         }
         if let Some(object) = value.as_object_mut() {
             object.insert("message_type".to_owned(), Value::from(message_type));
         }
-        println!("{value}");
+        out(&value.to_string());
     }
 
     /// For people only.
     pub(crate) fn note(self, text: &str) {
         if !self.json && !self.quiet {
-            eprintln!("{text}");
+            err(text);
         }
     }
 
@@ -49,13 +49,13 @@ impl Printer {
         if self.json {
             self.result("warning", json!({ "text": text }), "");
         } else {
-            eprintln!("warning: {text}");
+            err(&format!("warning: {text}"));
         }
     }
 
     pub(crate) fn hint(self, text: &str) {
         if !self.json {
-            eprintln!("hint: {text}");
+            err(&format!("hint: {text}"));
         }
     }
 
@@ -69,12 +69,22 @@ impl Printer {
             self.result("error", value, "");
             return;
         }
-        eprintln!("error: {error}");
+        err(&format!("error: {error}"));
         for cause in causes {
-            eprintln!("  caused by: {cause}");
+            err(&format!("  caused by: {cause}"));
         }
         for hint in hints {
-            eprintln!("hint: {hint}");
+            err(&format!("hint: {hint}"));
         }
     }
+}
+
+/// A reader that has gone (`csbackup list | head`) is no reason to stop: a backup that is under way
+/// must come to its end.
+fn out(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn err(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

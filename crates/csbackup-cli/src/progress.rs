@@ -63,7 +63,7 @@ impl Observer for Reporter {
                 if let Ok(style) = ProgressStyle::with_template(style) {
                     new.set_style(style);
                 }
-                new.set_message(certadm::base_name(name).to_owned());
+                new.set_message(csbackup::shown_name(certadm::base_name(name)));
                 *bar = Some(new);
             }),
             Step::FileStored(_) => self.clear(),

@@ -21,7 +21,8 @@ pub(crate) fn finding(printer: Printer, file: &str, finding: &FindingEntry) {
     if let Some(object) = value.as_object_mut() {
         object.insert("file".to_owned(), Value::from(file));
     }
-    let place = if file.is_empty() { String::new() } else { format!(" in `{}`", certadm::base_name(file)) };
+    let name = csbackup::shown_name(certadm::base_name(file));
+    let place = if file.is_empty() { String::new() } else { format!(" in `{name}`") };
     let jet = finding.jet.map(|jet| format!(" (JET {jet})")).unwrap_or_default();
     let mut line = format!("{severity_word}{place}: {text}{jet}");
     if let Some(hint) = hint {
@@ -60,6 +61,7 @@ pub(crate) fn set_value(catalogue: &Catalogue, set: &StoredSet) -> Value {
         "kind": manifest.kind,
         "source": manifest.source,
         "state": catalogue.state(set).to_string(),
+        "historic": catalogue.is_historic(set),
         "sequence": manifest.sequence,
         "timeline": manifest.timeline,
         "base": manifest.base,
@@ -89,7 +91,7 @@ pub(crate) fn stored(printer: Printer, catalogue: &Catalogue, set: &StoredSet) {
     let databases = of(Content::Database);
     if !databases.is_empty() {
         let pages: u64 = databases.iter().filter_map(|file| file.database()).map(|facts| facts.pages).sum();
-        let rest = format!("{pages} pages verified");
+        let rest = format!("{pages} pages checked");
         lines.push(row("database", &count(databases.len(), "file"), &total(&databases), &rest));
     }
     let logs = of(Content::Log);
@@ -120,6 +122,9 @@ pub(crate) fn outcome(printer: Printer, catalogue: &Catalogue, outcome: &Outcome
     let truncation = &outcome.truncation;
     let text = match truncation.outcome {
         TruncationOutcome::Done => match (truncation.before, truncation.after) {
+            (Some(_), Some(after)) if after.count == 0 => {
+                format!("logs on the CA: {} before truncation, none after", range(truncation.before))
+            }
             (Some(_), Some(_)) => {
                 format!(
                     "logs on the CA: {} before truncation, {} after",
@@ -174,8 +179,9 @@ pub(crate) fn list(printer: Printer, catalogue: &Catalogue) {
             Severity::Error => ", with findings",
         });
         let gaps = if manifest.gaps.is_empty() { "" } else { ", incomplete" };
+        let historic = if catalogue.is_historic(set) { ", of the past" } else { "" };
         text.push_str(&format!(
-            "{indent:<4}{:<32} {:>11}  {:<26} {}{}{gaps}",
+            "{indent:<4}{:<32} {:>11}  {:<26} {}{}{gaps}{historic}",
             set.id.to_string(),
             bytes(manifest.size()),
             generations(manifest.generations()),
@@ -207,7 +213,7 @@ pub(crate) fn show(printer: Printer, catalogue: &Catalogue, set: &StoredSet) {
         lines.push(format!("base       {base}"));
     }
     for entry in &manifest.restore_map {
-        lines.push(format!("place      {:<16} {}", entry.kind, entry.path));
+        lines.push(format!("place      {:<16} {}", entry.kind, csbackup::shown_name(&entry.path)));
     }
     for file in &manifest.files {
         let facts = match (file.database(), file.log()) {
@@ -224,7 +230,10 @@ pub(crate) fn show(printer: Printer, catalogue: &Catalogue, set: &StoredSet) {
         );
     }
     lines.extend(
-        manifest.gaps.iter().map(|gap| format!("missing    {}: {}", gap.name.escape_debug(), gap.reason)),
+        manifest
+            .gaps
+            .iter()
+            .map(|gap| format!("missing    {}: {}", csbackup::shown_name(&gap.name), gap.reason)),
     );
     if let Some([low, high]) = manifest.log_gap {
         lines.push(format!("log gap    generations 0x{low:x}-0x{high:x} were not in the chain before"));

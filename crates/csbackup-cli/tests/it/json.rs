@@ -1,0 +1,98 @@
+//! `--json` is an interface: what `docs/json.md` promises is what is printed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use certadm::Call;
+use certsrv::Fault;
+use serde_json::Value;
+
+use crate::world::{Run, World, damage, run_in};
+
+/// Fields by `message_type`, as documented: a heading ``### `type` `` and a table whose first column
+/// is the field.
+fn documented() -> BTreeMap<String, BTreeSet<String>> {
+    let path = testkit::data::workspace().join("docs/json.md");
+    let text = fs::read_to_string(path).expect("read docs/json.md");
+    let mut types: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut current = None;
+    for line in text.lines() {
+        if line.starts_with('#') {
+            let name = line.strip_prefix("### `").and_then(|rest| rest.strip_suffix('`'));
+            current = name.map(str::to_owned);
+            types.extend(name.map(|name| (name.to_owned(), BTreeSet::new())));
+        } else if let (Some(current), Some(row)) = (&current, line.strip_prefix("| `"))
+            && let Some((field, _)) = row.split_once('`')
+        {
+            types.entry(current.clone()).or_default().insert(field.to_owned());
+        }
+    }
+    types
+}
+
+/// One run for each way to make each kind of message.
+fn runs() -> Vec<Run> {
+    let world = World::new();
+    let mut runs = vec![
+        run_in(&world.path(""), &["demo", "--json"]).exits(0),
+        world.backup(&["--json", "--dry-run"]).exits(0),
+        world.backup(&["--json"]).exits(0),
+        world.run(&["ca", "advance", "ca", "--json"]).exits(0),
+        world.backup(&["--json", "--keep-logs"]).exits(0),
+        world.run(&["list", "--dir", "sets", "--json"]).exits(0),
+        world.run(&["show", "latest", "--dir", "sets", "--json"]).exits(0),
+        world.run(&["verify", "--all", "--dir", "sets", "--json"]).exits(0),
+        world.run(&["restore", "latest", "--dir", "sets", "--to", "back", "--json"]).exits(0),
+        world.run(&["restore", "latest", "--dir", "sets", "--to", "back", "--force", "--json"]).exits(0),
+        world.run(&["verify", "back/CertLog", "--json"]).exits(0),
+        world.run(&["import", "back/CertLog", "--dir", "imported", "--json"]).exits(0),
+        world.run(&["show", "nothing", "--dir", "sets", "--json"]).exits(1),
+    ];
+    damage(&world.newest().1.join("DataBase/edb0000A.log"));
+    runs.push(world.run(&["verify", "latest", "--dir", "sets", "--json"]).exits(4));
+
+    let lost = World::new();
+    lost.fault(Call::BackupTruncateLogs, Fault::LostReply);
+    runs.push(lost.backup(&["--json"]).exits(6));
+    runs
+}
+
+#[test]
+fn every_message_and_field_is_documented_and_every_documented_message_is_printed() {
+    let documented = documented();
+    assert!(documented.len() > 5, "docs/json.md was not understood: {documented:?}");
+    let mut seen = BTreeSet::new();
+    for message in runs().iter().flat_map(Run::messages) {
+        let message_type = message["message_type"].as_str().unwrap_or_default().to_owned();
+        let fields = documented.get(&message_type);
+        let fields = fields.unwrap_or_else(|| panic!("`{message_type}` is not documented: {message}"));
+        for field in message.as_object().expect("an object").keys() {
+            assert!(
+                field == "message_type" || fields.contains(field),
+                "`{field}` of `{message_type}` is not documented: {message}"
+            );
+        }
+        seen.insert(message_type);
+    }
+    let unseen: Vec<_> = documented.keys().filter(|name| !seen.contains(*name)).collect();
+    assert!(unseen.is_empty(), "documented and never printed: {unseen:?}");
+}
+
+#[test]
+fn json_is_all_that_is_said() {
+    for run in runs() {
+        assert_eq!(run.stderr, "", "people's text beside JSON");
+        assert!(!run.stdout.is_empty(), "a run that says nothing");
+        run.messages();
+    }
+}
+
+#[test]
+fn the_error_message_is_the_last_one_and_carries_the_exit_code() {
+    let world = World::new();
+    let run = world.run(&["list", "--dir", "sets", "--json"]).exits(10);
+    let last = run.messages().pop().expect("there is a message");
+    assert_eq!(last["message_type"], "error");
+    assert_eq!(last["exit_code"], 10);
+    assert!(matches!(&last["causes"], Value::Array(_)) && matches!(&last["hints"], Value::Array(_)));
+}

@@ -1,0 +1,11 @@
+//! The real program, as an operator or a script runs it.
+
+mod demo;
+mod errors;
+mod exit_codes;
+mod json;
+mod judges;
+mod layout;
+mod names;
+mod round_trip;
+mod world;
