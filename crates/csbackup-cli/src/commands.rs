@@ -34,8 +34,18 @@ fn files(ca: &CaDirectory, maps: &[(String, PathBuf)]) -> MappedFiles {
     MappedFiles::new(maps.iter().cloned().chain(ca.mappings()))
 }
 
+fn open_ca(dir: &Path) -> anyhow::Result<CaDirectory> {
+    if !dir.is_dir() {
+        anyhow::bail!(
+            "there is no CA directory `{0}`; `csbackup ca new {0}` makes one to try with",
+            dir.display()
+        );
+    }
+    Ok(CaDirectory::open(dir)?)
+}
+
 fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
-    let ca = CaDirectory::open(&args.ca_dir)?;
+    let ca = open_ca(&args.ca_dir)?;
     let medium = Directory::new(&args.dir);
     let options = BackupOptions {
         kind: args.kind.into(),
@@ -260,7 +270,7 @@ fn ca(args: &Ca, printer: Printer) -> anyhow::Result<Exit> {
     let ca = match args {
         Ca::New { ca_dir, from } => demo::new_ca(ca_dir, from.as_deref())?,
         Ca::Advance { ca_dir } => {
-            let mut ca = CaDirectory::open(ca_dir)?;
+            let mut ca = open_ca(ca_dir)?;
             if !ca.advance()? {
                 anyhow::bail!("the CA in `{}` is in its last recorded state", ca_dir.display());
             }

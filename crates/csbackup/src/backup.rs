@@ -284,11 +284,12 @@ fn increment(
                     end_quietly(session, run.observer);
                     Ok(Attempt::Misfit(misfit.to_string()))
                 }
-                Collect::Whole(collected) => {
+                Collect::Whole(mut collected) => {
                     let intention = match logs {
                         Logs::Truncate => intention(run, None),
                         Logs::Leave => Intention::NotAsked,
                     };
+                    collected.manifest.truncation_intended &= matches!(logs, Logs::Truncate);
                     let ended = finish::finish(run, session, *collected, intention)?;
                     Ok(Attempt::Published(Box::new(ended)))
                 }

@@ -11,8 +11,8 @@ pub enum Error {
     /// The CA failed a call.
     #[error("cannot {doing} `{ca}`")]
     Server {
-        /// What was being done, as in "cannot begin a full backup of".
-        doing: &'static str,
+        /// What was being done, as in "begin a full backup of".
+        doing: String,
         /// The CA.
         ca: Authority,
         /// The call and its answer.
@@ -27,7 +27,7 @@ pub enum Error {
         state: ServerState,
     },
     /// The CA has a backup open.
-    #[error("another backup of `{ca}` is active on the CA ({code})")]
+    #[error("another backup of `{ca}` is active: the CA answered {code}")]
     Busy {
         /// The CA.
         ca: Authority,

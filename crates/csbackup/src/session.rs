@@ -1,20 +1,22 @@
 //! The guard of invariant 4: once prepared, Close (if a file is open) and End, on every path, once.
 
-use certadm::{Authority, BackupContext, Call, FileKind, FileList, RestoreMap};
+use certadm::{Authority, BackupContext, Call, FileKind, FileList, RestoreMap, base_name};
 
-use crate::Error;
+use crate::{Error, shown_name};
 
 /// A backup session of the CA. Dropping it ends it.
 pub(crate) struct Session<'a> {
     context: Box<dyn BackupContext + 'a>,
     ca: Authority,
     open: bool,
+    /// The file that is or was open, for error messages.
+    file: String,
     ended: bool,
 }
 
 impl<'a> Session<'a> {
     pub(crate) fn new(context: Box<dyn BackupContext + 'a>, ca: Authority) -> Self {
-        Self { context, ca, open: false, ended: false }
+        Self { context, ca, open: false, file: String::new(), ended: false }
     }
 
     pub(crate) fn restore_map(&mut self) -> Result<RestoreMap, Error> {
@@ -38,19 +40,21 @@ impl<'a> Session<'a> {
     }
 
     pub(crate) fn open(&mut self, name: &str) -> Result<u64, Error> {
+        self.file = shown_name(base_name(name));
         let opened = self.context.open_file(name);
         // A lost reply may have opened the file: then it needs its Close too.
         self.open = opened.is_ok() || opened.as_ref().is_err_and(certadm::Error::is_lost);
-        opened.map_err(server(&self.ca, "open a file of"))
+        opened.map_err(server(&self.ca, format!("open `{}` of", self.file)))
     }
 
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        self.context.read_file(buffer).map_err(server(&self.ca, "read a file of"))
+        let read = self.context.read_file(buffer);
+        read.map_err(|error| server(&self.ca, format!("read `{}` of", self.file))(error))
     }
 
     pub(crate) fn close(&mut self) -> Result<(), Error> {
         self.open = false;
-        self.context.close_file().map_err(server(&self.ca, "close a file of"))
+        self.context.close_file().map_err(server(&self.ca, format!("close `{}` of", self.file)))
     }
 
     /// The raw answer: a lost reply is not a failure here.
@@ -90,7 +94,7 @@ fn of_kinds(call: Call, kinds: &[FileKind]) -> impl FnOnce(FileList) -> Result<F
     }
 }
 
-pub(crate) fn server(ca: &Authority, doing: &'static str) -> impl FnOnce(certadm::Error) -> Error {
-    let ca = ca.clone();
+pub(crate) fn server(ca: &Authority, doing: impl Into<String>) -> impl FnOnce(certadm::Error) -> Error {
+    let (ca, doing) = (ca.clone(), doing.into());
     move |source| Error::Server { doing, ca, source }
 }

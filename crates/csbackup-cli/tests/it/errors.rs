@@ -19,9 +19,9 @@ fn the_ca_directory_is_missing() {
     let world = World::new();
     says(
         &world.run(&["backup", "--ca-dir", "nowhere", "--dir", "sets"]),
-        &expect![[r#"
-        error: cannot read `nowhere/ca.toml`
-          caused by: No such file or directory (os error 2)"#]],
+        &expect![
+            "error: there is no CA directory `nowhere`; `csbackup ca new nowhere` makes one to try with"
+        ],
     );
 }
 
@@ -99,10 +99,7 @@ fn a_folder_is_no_backup() {
     let world = World::new();
     fs::create_dir(world.path("holiday")).expect("create a folder");
     fs::write(world.path("holiday/photo.jpg"), "not a database").expect("write a file");
-    says(
-        &world.run(&["verify", "holiday"]),
-        &expect!["error: `holiday` holds no ESE database and no log"],
-    );
+    says(&world.run(&["verify", "holiday"]), &expect!["error: `holiday` holds no ESE database and no log"]);
     says(
         &world.run(&["import", "holiday", "--dir", "sets"]),
         &expect!["error: `holiday` holds no ESE database and no log"],
@@ -205,7 +202,7 @@ fn the_ca_is_busy() {
     let world = World::new();
     let run = world.while_busy(|| world.backup(&[]));
     expect![[r#"
-        error: another backup of `ca01.example.test\ExampleCA` is active on the CA (0xC80001F9 (hrBackupInProgress))
+        error: another backup of `ca01.example.test\ExampleCA` is active: the CA answered 0xC80001F9 (hrBackupInProgress)
         hint: wait for it with `--wait SECONDS`, or find the other program (certutil -backup, an agent)"#]].assert_eq(&filtered(&run.stderr));
 }
 
@@ -225,7 +222,7 @@ fn the_connection_breaks() {
     world.fault(Call::BackupReadFile, Fault::DropSession);
     let run = world.backup(&[]).exits(20);
     expect![[r#"
-        error: cannot read a file of `ca01.example.test\ExampleCA`
+        error: cannot read `ExampleCA.edb` of `ca01.example.test\ExampleCA`
           caused by: BackupReadFile (opnum 25) got no reply
           caused by: the connection was reset on purpose
         hint: the connection broke; the CA ends the session by itself when it notices, which can take minutes"#]].assert_eq(&filtered(&run.stderr));
