@@ -1,12 +1,13 @@
 //! What a medium holds of one CA, and what follows from it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use certadm::Authority;
 
 use crate::Error;
 use crate::backup::widest;
+use crate::import::UNKNOWN_HOST;
 use crate::manifest::{Kind, Manifest, SetId, Severity, Source};
 use crate::medium::{Medium, StoredSet};
 use crate::note::{NoteBody, TruncationOutcome};
@@ -76,10 +77,16 @@ impl Catalogue {
     /// others' are history to it.
     fn set_aside_other_hosts(&mut self, host: &str) {
         let ours = |set: &StoredSet| set.manifest.ca.host.eq_ignore_ascii_case(host);
-        if self.sets.iter().any(ours) {
-            for (set, historic) in self.sets.iter().zip(&mut self.historic) {
-                *historic |= !ours(set);
-            }
+        let unknown = |set: &StoredSet| set.manifest.ca.host == UNKNOWN_HOST;
+        if host == UNKNOWN_HOST || !self.sets.iter().any(ours) {
+            return;
+        }
+        let stream = |set: &StoredSet| end_of(&set.manifest).map(|(signature, _)| signature.to_owned());
+        let streams: HashSet<String> = self.sets.iter().filter(|set| ours(set)).filter_map(stream).collect();
+        for (set, historic) in self.sets.iter().zip(&mut self.historic) {
+            // A folder that does not tell its host is ours when its logs are.
+            let told_by_logs = || unknown(set) && stream(set).is_some_and(|stream| streams.contains(&stream));
+            *historic |= !ours(set) && !told_by_logs();
         }
     }
 
@@ -270,8 +277,10 @@ impl Catalogue {
     /// The number of the next set.
     pub(crate) fn next_sequence(&self) -> u64 {
         let highest = self.sets.iter().map(|set| set.manifest.sequence).max().unwrap_or(0);
-        // What cannot be read now may have numbers of its own.
-        highest + u64::try_from(self.unreadable.len()).unwrap_or(u64::MAX / 2) + 1
+        // What cannot be read now may have numbers of its own, and each was taken past those that
+        // could not be read then: doubling stays ahead of the sum of such steps.
+        let unreadable = u32::try_from(self.unreadable.len()).unwrap_or(u32::MAX);
+        highest.saturating_add(1 << unreadable.min(32))
     }
 
     /// The set with this id, unique prefix of an id, or `latest`.

@@ -20,6 +20,9 @@ use crate::transfer::pass;
 use crate::verify::read_back;
 use crate::{Error, Observer, SetPath, Step};
 
+/// Stands where neither the folder nor the operator tells the host.
+pub(crate) const UNKNOWN_HOST: &str = "unknown";
+
 /// What the folder itself may not tell.
 #[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
@@ -54,7 +57,7 @@ pub fn import(
         format: FORMAT,
         tool: TOOL.to_owned(),
         ca: (&ca).into(),
-        kind: if importer.databases.is_empty() { Kind::Incremental } else { Kind::Full },
+        kind: importer.kind(),
         source: Source::Import,
         sequence: catalogue.next_sequence(),
         timeline: timeline_of(&importer.files),
@@ -166,7 +169,7 @@ fn authority(folder: &Folder, map: Option<&RestoreMap>, options: &ImportOptions)
     };
     let host = map.and_then(|map| map.find(FileKind::Database)?.strip_prefix(r"\\")?.split('\\').next());
     let host =
-        options.host.clone().or_else(|| host.map(str::to_owned)).unwrap_or_else(|| "unknown".to_owned());
+        options.host.clone().or_else(|| host.map(str::to_owned)).unwrap_or_else(|| UNKNOWN_HOST.to_owned());
     Ok(Authority { host, name })
 }
 
@@ -204,6 +207,12 @@ struct Importer {
 }
 
 impl Importer {
+    /// A database makes a full backup, be it too damaged to tell anything.
+    fn kind(&self) -> Kind {
+        let database = self.files.iter().any(|file| file.content == Content::Database);
+        if database { Kind::Full } else { Kind::Incremental }
+    }
+
     fn take(
         &mut self,
         file: &FolderFile,

@@ -1,6 +1,6 @@
 //! Names from servers and manifests are hostile: none reaches the file system as it came.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -112,12 +112,16 @@ impl SetPath {
 
 /// The paths of a set so far, so that no two files get the same one; case does not count.
 #[derive(Debug, Default)]
-pub(crate) struct Taken(HashSet<String>);
+pub(crate) struct Taken {
+    paths: HashSet<String>,
+    /// How often each mark was used, so that a name listed again and again needs no search.
+    marks: HashMap<String, u64>,
+}
 
 impl Taken {
     /// `path`, or where that is taken, the path with a mark made of `seed`.
     pub(crate) fn unique(&mut self, path: SetPath, seed: &str) -> SetPath {
-        if self.0.insert(path.0.to_lowercase()) {
+        if self.paths.insert(path.0.to_lowercase()) {
             return path;
         }
         let mark = blake3::hash(seed.as_bytes()).to_hex();
@@ -129,9 +133,14 @@ impl Taken {
             1 => format!("{front}~{}{extension}", &mark[..8]),
             _ => format!("{front}~{}-{count}{extension}", &mark[..8]),
         };
-        // The same name listed again and again comes here; the set's size bounds the search.
-        let free = (1..).map(marked).find(|candidate| self.0.insert(candidate.to_lowercase()));
-        SetPath(free.unwrap_or_default())
+        let used = self.marks.entry(marked(1).to_lowercase()).or_default();
+        loop {
+            *used = used.saturating_add(1);
+            let candidate = marked(*used);
+            if self.paths.insert(candidate.to_lowercase()) {
+                return SetPath(candidate);
+            }
+        }
     }
 }
 

@@ -7,5 +7,6 @@ mod json;
 mod judges;
 mod layout;
 mod names;
+mod review;
 mod round_trip;
 mod world;

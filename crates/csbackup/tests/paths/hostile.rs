@@ -150,6 +150,29 @@ fn hostile_dynamic_names_stay_below_the_medium() {
 }
 
 #[test]
+fn thousands_of_listed_files_each_get_a_path_of_their_own() {
+    let different = |number: u32| format!(r"\\ca\CertEnroll\{number}\Corp{}.crl", number % 7);
+    let lists: [Vec<String>; 3] = [
+        // One name again and again, one base name in many folders, names that differ.
+        vec![r"\\ca\CertEnroll\Corp.crl".to_owned(); 3000],
+        (0..3000).map(different).collect(),
+        (0..3000).map(|number| format!("Corp({number}).crl")).collect(),
+    ];
+    for names in lists {
+        let mut ca = FakeCa::new("Corp").dynamic(&names);
+        let temp = tempfile::tempdir_in(testkit::ca::scratch()).expect("create a temporary folder");
+        let medium = Directory::new(temp.path());
+        let outcome = backup(&mut ca, &medium, &AnyFile, &BackupOptions::default(), &Quiet).expect("back up");
+        let files = &outcome.sets[0].manifest.files;
+        let listed: Vec<_> = files.iter().filter(|file| file.content == Content::Dynamic).collect();
+        assert!(listed.iter().map(|file| &file.name).eq(&names));
+        let paths: BTreeSet<_> = files.iter().map(|file| file.path.to_lowercase()).collect();
+        assert_eq!(paths.len(), files.len(), "two files share a path");
+        assert!(listed.iter().all(|file| file.path.ends_with(".crl")), "the extension stays at the end");
+    }
+}
+
+#[test]
 fn a_hostile_ca_name_stays_below_the_medium() {
     for name in [r"..\..\x", "../../x", "..", ".", "con", "a/b", "trailing ", "\u{1}", &"x".repeat(5_000)] {
         contained(FakeCa::new(name), |root, _, outcome| {

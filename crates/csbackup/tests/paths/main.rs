@@ -2,9 +2,11 @@
 //!
 //! Properties of `safe_name` are in the program's tests, `csbackup-cli/tests/it/names.rs`.
 
+mod chain_restore;
 mod fake;
 mod folders;
 mod hostile;
 mod import;
 mod life;
+mod odd_imports;
 mod restore;

@@ -17,6 +17,7 @@ mod flips;
 mod garbage;
 mod headers;
 mod hot_damage;
+mod limits;
 mod logs;
 mod names;
 mod old_logs;
