@@ -59,7 +59,7 @@ fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
     let reporter = Reporter::new(printer);
     let files = files(&ca, &args.maps);
     let outcome = csbackup::backup(&mut ca.connect(), &medium, &files, &options, &reporter)?;
-    let catalogue = Catalogue::load(&medium, Some(ca.authority()))?;
+    let catalogue = Catalogue::load(&medium, Some(ca.authority())).unwrap_or_default();
     Ok(report::outcome(printer, &catalogue, &outcome))
 }
 
@@ -231,6 +231,7 @@ fn restore(args: &Restore, printer: Printer) -> anyhow::Result<Exit> {
         None => RestoreTarget::Original(MappedFiles::new(args.maps.iter().cloned())),
     };
     let plan = csbackup::plan_restore(&catalogue, &set, &RestoreOptions { target, force: args.force })?;
+    printer.note(&format!("restoring {} from {}", set.manifest.ca.authority(), set.id));
     report::restore_plan(printer, &plan);
     if args.dry_run {
         printer.note("nothing was written (--dry-run)");

@@ -126,8 +126,8 @@ fn continuable(catalogue: &Catalogue) -> Result<String, String> {
 /// Backs up the CA behind `server` to `medium`.
 ///
 /// # Errors
-/// Nothing was published and nothing truncated, or, from a second session of the same run, the first
-/// set stands. The CA's session was ended on every path.
+/// The failing session truncated nothing. Its set was not published, or is listed as unproven; the
+/// sets of earlier sessions of the same run stand. The CA's session was ended on every path.
 pub fn backup(
     server: &mut dyn CertServer,
     medium: &dyn Medium,
@@ -433,7 +433,11 @@ fn save(attempt: Result<Attempt, Error>) -> Result<Result<Ended, String>, Error>
 
 impl Run<'_> {
     fn outcome(&self, done: Vec<Ended>) -> Result<Outcome, Error> {
-        let catalogue = Catalogue::load(self.medium, Some(&self.ca))?;
+        // What was done is done: that it cannot be listed now must not hide it.
+        let catalogue = Catalogue::load(self.medium, Some(&self.ca)).unwrap_or_else(|error| {
+            self.observer.warning(&format!("the sets could not be listed again: {error}"));
+            Catalogue::default()
+        });
         let ended = done.iter().all(|ended| ended.ended);
         // A session that was never to truncate does not hide that the one before it was.
         let asked = done.iter().rev().find(|ended| ended.truncation.outcome != TruncationOutcome::NotAsked);

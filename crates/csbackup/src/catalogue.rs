@@ -77,15 +77,15 @@ impl Catalogue {
     /// others' are history to it.
     fn set_aside_other_hosts(&mut self, host: &str) {
         let ours = |set: &StoredSet| set.manifest.ca.host.eq_ignore_ascii_case(host);
-        let unknown = |set: &StoredSet| set.manifest.ca.host == UNKNOWN_HOST;
         if host == UNKNOWN_HOST || !self.sets.iter().any(ours) {
             return;
         }
         let stream = |set: &StoredSet| end_of(&set.manifest).map(|(signature, _)| signature.to_owned());
         let streams: HashSet<String> = self.sets.iter().filter(|set| ours(set)).filter_map(stream).collect();
         for (set, historic) in self.sets.iter().zip(&mut self.historic) {
-            // A folder that does not tell its host is ours when its logs are.
-            let told_by_logs = || unknown(set) && stream(set).is_some_and(|stream| streams.contains(&stream));
+            // A CA that moved to another host, or an import that does not tell its host, is ours when
+            // its logs are.
+            let told_by_logs = || stream(set).is_some_and(|stream| streams.contains(&stream));
             *historic |= !ours(set) && !told_by_logs();
         }
     }
@@ -298,6 +298,17 @@ impl Catalogue {
             if let Some(error) = self.unreadable.first() {
                 let reason = format!("which set is the latest is uncertain: {error}");
                 return Err(Error::NoSet { reason });
+            }
+            let mut streams: HashMap<String, String> = HashMap::new();
+            for set in self.current() {
+                if let Some((signature, _)) = end_of(&set.manifest) {
+                    streams.entry(signature.to_owned()).or_insert(set.manifest.ca.host.to_lowercase());
+                }
+            }
+            let hosts: HashSet<&String> = streams.values().filter(|host| *host != UNKNOWN_HOST).collect();
+            if hosts.len() > 1 {
+                let reason = "`latest` is ambiguous: CAs of this name on several hosts have sets here, name a set by its id";
+                return Err(Error::NoSet { reason: reason.to_owned() });
             }
             let newest = self.newest().or(self.sets.last());
             return newest.ok_or_else(|| Error::NoSet { reason: "there is no set yet".to_owned() });

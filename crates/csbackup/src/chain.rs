@@ -42,7 +42,7 @@ impl fmt::Display for Misfit {
 }
 
 /// The current log (`edb.log`, in copies of live folders) goes on changing: it identifies nothing.
-fn is_numbered(name: &str) -> bool {
+pub(crate) fn is_numbered(name: &str) -> bool {
     ese::log_generation_of_name(certadm::base_name(name)).is_some_and(|name| name.generation.is_some())
 }
 

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use crate::backup::{DATABASE_FOLDER, TOOL, timeline_of};
 use crate::catalogue::Catalogue;
-use crate::chain::ChainLogs;
+use crate::chain::{ChainLogs, is_numbered};
 use crate::check::{Check, set_findings};
 use crate::manifest::{
     Content, FORMAT, FileEntry, FindingEntry, Kind, Manifest, SetId, Severity, Source, timestamp,
@@ -35,7 +35,7 @@ pub struct ImportOptions {
 /// Copies a folder into a new set: checked, hashed, published, read back. The folder is not changed.
 ///
 /// # Errors
-/// Nothing was published.
+/// Nothing was published, or, when reading back failed, the set is listed as unproven.
 pub fn import(
     folder: &Folder,
     medium: &dyn Medium,
@@ -98,7 +98,9 @@ pub fn import(
 
 /// An increment continues the newest chain that its logs fit.
 fn find_base(catalogue: &Catalogue, manifest: &mut Manifest) {
-    if manifest.kind == Kind::Full {
+    // A current log goes on changing on the CA: nothing can continue a set that has one.
+    let current = manifest.logs().iter().any(|(file, _)| !is_numbered(&file.name));
+    if manifest.kind == Kind::Full || current {
         return;
     }
     let Some(head) = catalogue.head() else { return };

@@ -2,17 +2,19 @@
 
 mod staged;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use staged::Staged;
 
 use crate::catalogue::{Catalogue, SetState};
+use crate::chain::is_numbered;
 use crate::directory::sync_directory;
 use crate::files::MappedFiles;
 use crate::manifest::{Content, FileEntry, SetId};
 use crate::medium::{Medium, StoredSet};
+use crate::names::Taken;
 use crate::{Error, Observer, SetPath, Step, shown_name};
 
 /// Where a restore goes.
@@ -101,9 +103,19 @@ pub fn plan_restore(
     }
     let mut items: Vec<PlanItem> = Vec::new();
     let mut places: HashMap<String, SetPath> = HashMap::new();
+    let mut dynamic = Taken::default();
+    // A CA whose folders were moved gets everything where they are now.
+    let mapped = sets.iter().rev().find(|set| !set.manifest.restore_map.is_empty()).unwrap_or(set);
     for (set, entry) in chosen(&sets)? {
         let Some(path) = entry.set_path() else { continue };
-        let Some(target) = target_of(entry, set, &path, &options.target)? else {
+        let target = match &options.target {
+            RestoreTarget::Folder(root) if entry.content == Content::Dynamic => {
+                let name = format!("DynamicFiles/{}", path.file_name());
+                SetPath::parse(&name).map(|name| dynamic.unique(name, &entry.name).below(root))
+            }
+            target => target_of(entry, mapped, &path, target)?,
+        };
+        let Some(target) = target else {
             warnings.push(format!("`{path}` has no place on the CA and is left out; `--to DIR` restores it"));
             continue;
         };
@@ -123,14 +135,17 @@ fn chosen(sets: &[StoredSet]) -> Result<Vec<(&StoredSet, &FileEntry)>, Error> {
     let mut databases = Vec::new();
     let mut logs: BTreeMap<u32, (&StoredSet, &FileEntry)> = BTreeMap::new();
     // A key or a CRL that only an earlier set has is still the newest there is.
-    let mut others: BTreeMap<&str, (&StoredSet, &FileEntry)> = BTreeMap::new();
+    let mut others: BTreeMap<String, (&StoredSet, &FileEntry)> = BTreeMap::new();
     for set in sets {
         for entry in &set.manifest.files {
             match (entry.content, entry.log()) {
                 (Content::Database, _) => databases.push((set, entry)),
                 (Content::Log, Some(log)) => {
                     let earlier = logs.insert(log.generation, (set, entry));
-                    if let Some((other, _)) = earlier.filter(|(_, e)| e.blake3 != entry.blake3) {
+                    // A current log that was copied while it filled gives way to the finished one.
+                    let differs =
+                        |(_, e): &(&StoredSet, &FileEntry)| e.blake3 != entry.blake3 && is_numbered(&e.name);
+                    if let Some((other, _)) = earlier.filter(differs) {
                         let reason = format!(
                             "generation 0x{:x} differs between set {} and set {}: they are not one chain",
                             log.generation, other.id, set.id
@@ -141,13 +156,20 @@ fn chosen(sets: &[StoredSet]) -> Result<Vec<(&StoredSet, &FileEntry)>, Error> {
                         });
                     }
                 }
+                // Their stored paths may have marks that differ from set to set.
+                (Content::Dynamic, _) => {
+                    others.insert(entry.name.to_lowercase(), (set, entry));
+                }
                 // Among them a log too damaged to tell its generation.
                 _ => {
-                    others.insert(&entry.path, (set, entry));
+                    others.insert(entry.path.to_lowercase(), (set, entry));
                 }
             }
         }
     }
+    // Where the chain has a whole copy of such a log, that one serves.
+    let whole: HashSet<String> = logs.values().map(|(_, entry)| entry.path.to_lowercase()).collect();
+    others.retain(|path, (_, entry)| entry.content != Content::Log || !whole.contains(path));
     Ok(databases.into_iter().chain(logs.into_values()).chain(others.into_values()).collect())
 }
 

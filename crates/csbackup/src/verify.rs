@@ -4,9 +4,9 @@ use std::io::Read;
 
 use ese::{NamedLog, Origin};
 
-use crate::chain::ChainLogs;
+use crate::chain::{ChainLogs, is_numbered};
 use crate::check::{Check, Checked, listed_generations, set_findings};
-use crate::manifest::{EseFacts, FileEntry, FindingEntry, Kind, Manifest, Severity};
+use crate::manifest::{Content, EseFacts, FileEntry, FindingEntry, Kind, Manifest, Severity};
 use crate::medium::{Medium, StoredSet};
 use crate::place::Folder;
 use crate::transfer::READ_SIZE;
@@ -183,8 +183,14 @@ pub(crate) fn read_back(medium: &dyn Medium, set: &StoredSet, observer: &dyn Obs
     Ok(())
 }
 
+/// As the import judged it (`place.rs`).
 fn origin_of(manifest: &Manifest) -> Origin {
-    let stream = manifest.files.iter().filter_map(FileEntry::database).all(|facts| facts.backup.is_some());
+    let mut databases = manifest.files.iter().filter(|file| file.content == Content::Database).peekable();
+    let stream = if databases.peek().is_some() {
+        databases.filter_map(FileEntry::database).any(|facts| facts.backup.is_some())
+    } else {
+        manifest.files.iter().filter(|file| file.content == Content::Log).all(|file| is_numbered(&file.name))
+    };
     if stream { Origin::Streamed } else { Origin::Raw }
 }
 

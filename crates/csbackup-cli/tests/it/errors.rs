@@ -133,6 +133,7 @@ fn a_restore_finds_files_in_its_way() {
     says(
         &Run { stdout: String::new(), ..run },
         &expect![[r#"
+            restoring ca01.example.test\ExampleCA from <ID>
             error: `back/CertLog/edb.log` is in the way
             hint: restore to an empty folder, or use `--force`: existing files are then moved aside, not deleted"#]],
     );
