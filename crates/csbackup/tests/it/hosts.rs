@@ -111,3 +111,37 @@ fn a_first_full_of_another_log_stream_says_that_older_logs_are_in_no_set() {
     world.good(Requested::Full);
     assert!(!world.seen.warned("below generation"), "{:?}", world.seen.all().warnings);
 }
+
+#[test]
+fn a_chain_goes_on_when_its_ca_has_another_host_name() {
+    let world = World::new(&plain_life());
+    let old = Authority { host: "CA01".to_owned(), name: authority().name };
+    plain_life()[0].write(&world.folder().join("certutil"));
+    let options = ImportOptions { ca_name: Some(old.name), host: Some(old.host) };
+    let full =
+        import(&Folder::open(&world.folder().join("certutil")).unwrap(), &world.medium, &options, &Quiet)
+            .unwrap();
+    // Another program's backup, so that the CA accepts increments.
+    let elsewhere = Directory::new(world.folder().join("elsewhere"));
+    let (mut ca, _) = World::parts(world.folder());
+    run(&ca, &elsewhere);
+    ca.advance().unwrap();
+    let second = run(&ca, &world.medium);
+    assert_eq!(second.sets[0].manifest.base, Some(full.id), "it continues the import");
+    ca.advance().unwrap();
+    let third = run(&ca, &world.medium);
+    assert_eq!(third.sets[0].manifest.base, Some(second.sets[0].id.clone()), "and goes on");
+    assert_eq!(third.truncation.outcome, TruncationOutcome::Done);
+}
+
+#[test]
+fn latest_is_refused_where_several_hosts_share_a_name() {
+    let world = World::new(&plain_life());
+    let other = namesake(&world.folder().join("other"));
+    let set = world.good(Requested::Auto).sets.remove(0);
+    run(&other, &world.medium);
+    let catalogue = Catalogue::load(&world.medium, None).unwrap();
+    let error = catalogue.find("latest").unwrap_err();
+    assert!(error.to_string().contains("several hosts"), "{error}");
+    assert_eq!(catalogue.find(set.id.as_str()).unwrap().id, set.id);
+}

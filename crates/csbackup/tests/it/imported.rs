@@ -178,3 +178,21 @@ fn a_copy_of_a_live_folder_does_not_come_between_our_sets() {
     assert_eq!(world.good(Requested::Auto).sets[0].manifest.base, Some(increment.id));
     assert_eq!(world.errors(), [] as [String; 0]);
 }
+
+#[test]
+fn logs_copied_with_a_current_log_are_never_continued() {
+    let mut world = after_full();
+    let last = world.sets()[0].manifest.generations().unwrap().1;
+    let history = History::default();
+    let folder = write_logs(&world, "live-logs", &history, last + 1..=last + 2);
+    fs::write(folder.join("edb.log"), history.log(last + 3)).unwrap();
+    let imported = take_in(&world, "live-logs", Some(&authority().host));
+    assert_eq!(imported.manifest.base, None, "the current log goes on changing on the CA");
+    assert!(matches!(world.catalogue().state(&imported), SetState::Orphan(_)));
+    world.advance();
+    let outcome = world.good(Requested::Auto);
+    let newest = outcome.sets.last().unwrap();
+    let restored = world.catalogue().chain(newest).unwrap().iter().any(|set| set.id == imported.id);
+    assert!(!restored, "no chain needs it");
+    assert_eq!(world.errors(), [] as [String; 0]);
+}
