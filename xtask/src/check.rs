@@ -30,8 +30,7 @@ const CRATES: &[Crate] = &[
     Crate { name: "dtyp", tier: Tier::Core, uses: &[], tests_use: &[] },
     Crate { name: "certadm", tier: Tier::Core, uses: &["dtyp"], tests_use: &[] },
     Crate { name: "ese", tier: Tier::Core, uses: &[], tests_use: &[] },
-    // It serves a CA directory, and so reads what the database says about itself.
-    Crate { name: "certsrv", tier: Tier::Edge, uses: &["dtyp", "certadm", "ese"], tests_use: &[] },
+    Crate { name: "certsrv", tier: Tier::Edge, uses: &["dtyp", "certadm"], tests_use: &[] },
     // The engine never imports a transport; its tests need a CA to talk to.
     Crate { name: "csbackup", tier: Tier::Edge, uses: &["dtyp", "certadm", "ese"], tests_use: &["certsrv"] },
     Crate {

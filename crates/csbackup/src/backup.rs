@@ -317,7 +317,7 @@ fn full(server: &mut dyn CertServer, run: &mut Run<'_>, reason: String) -> Resul
         let gap = match &old {
             Some(old) => compare_with_old_chain(run, old, &collected.manifest),
             None => {
-                opens_another_stream(run);
+                opens_another_stream(run, &collected.manifest);
                 None
             }
         };
@@ -334,8 +334,11 @@ fn full(server: &mut dyn CertServer, run: &mut Run<'_>, reason: String) -> Resul
     }
 }
 
-fn opens_another_stream(run: &Run<'_>) {
-    if let Some(newest) = run.catalogue.newest() {
+/// No good chain of this stream is here. That is worth a word only where the sets here are of another:
+/// a damaged set of the same stream is no sign of a restored CA.
+fn opens_another_stream(run: &Run<'_>, new: &Manifest) {
+    let stream = |manifest: &Manifest| manifest.logs().first().map(|(_, log)| log.signature.clone());
+    if let Some(newest) = run.catalogue.newest().filter(|set| stream(&set.manifest) != stream(new)) {
         run.observer.warning(&format!(
             "this full backup opens a new timeline: {}; {} and what it continues stay restorable by themselves",
             Misfit::OtherStream,

@@ -228,3 +228,12 @@ fn a_ca_that_truncates_nothing_is_told_of() {
     });
     assert!(noted);
 }
+
+#[test]
+fn a_full_after_a_damaged_one_does_not_speak_of_another_log_stream() {
+    let world = World::new(&plain_life());
+    damaged_log(&world, Requested::Full);
+    world.seen.clear();
+    world.good(Requested::Auto);
+    assert!(!world.seen.warned("another log stream"), "{:?}", world.seen.all().warnings);
+}
