@@ -12,7 +12,9 @@
 
 extern crate alloc;
 
+mod guid;
 mod hresult;
 pub mod multi_string;
 
+pub use guid::Guid;
 pub use hresult::HResult;
