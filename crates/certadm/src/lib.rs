@@ -12,11 +12,13 @@
 
 extern crate alloc;
 
+mod configuration;
 mod error;
 mod list;
 mod seam;
 pub mod server;
 
+pub use configuration::{ConfigEntry, ConfigValue, Configuration, ConfigurationPart, MissingPart, PartKind};
 pub use error::{Call, Error};
 pub use list::{FileKind, FileList, ListError, ListedFile, RestoreMap, base_name};
 pub use seam::{Authority, BackupContext, BackupType, CertServer, Registration, RestoreContext, ServerState};

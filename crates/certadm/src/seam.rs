@@ -5,7 +5,7 @@ use core::fmt;
 
 use dtyp::HResult;
 
-use crate::{Error, FileList, RestoreMap};
+use crate::{Configuration, Error, FileList, RestoreMap};
 
 /// Which CA: host and CA common name, together the config string `HOST\CA`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -76,6 +76,14 @@ pub trait CertServer {
     /// # Errors
     /// Only when the question itself fails; a stopped service is an answer.
     fn state(&mut self) -> Result<ServerState, Error>;
+
+    /// What the CA tells of its configuration; empty where the road has no way to ask.
+    ///
+    /// # Errors
+    /// Only when nothing at all could be asked; what is missing is part of the answer.
+    fn configuration(&mut self) -> Result<Configuration, Error> {
+        Ok(Configuration::default())
+    }
 
     /// Opens a backup session (`CertSrvBackupPrepare`).
     ///

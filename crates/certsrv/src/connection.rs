@@ -119,7 +119,8 @@ impl BackupContext for Backup {
     fn restore_map(&mut self) -> Result<RestoreMap, Error> {
         let call = Call::RestoreGetDatabaseLocations;
         let list = self.call(call, Session::locations)?;
-        RestoreMap::decode(list.raw().to_vec()).map_err(|reason| Error::Malformed { call, reason })
+        RestoreMap::decode(list.raw().to_vec())
+            .map_err(|reason| Error::Malformed { call, reason: reason.into() })
     }
 
     fn database_files(&mut self) -> Result<FileList, Error> {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use certadm::{
-    Authority, BackupContext, BackupType, Call, CertServer, Error, Registration, RestoreContext, ServerState,
+    Authority, BackupContext, BackupType, Call, CertServer, Configuration, Error, Registration,
+    RestoreContext, ServerState,
 };
 use dtyp::HResult;
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,10 @@ impl<S: CertServer> CertServer for Faulty<S> {
 
     fn state(&mut self) -> Result<ServerState, Error> {
         self.plan.run(Call::GetServerState, || self.inner.state())
+    }
+
+    fn configuration(&mut self) -> Result<Configuration, Error> {
+        self.inner.configuration()
     }
 
     fn prepare_backup(&mut self, kind: BackupType) -> Result<Box<dyn BackupContext + '_>, Error> {

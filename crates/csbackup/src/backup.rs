@@ -2,13 +2,14 @@
 //! of its section 4.
 
 mod collect;
+mod config;
 mod finish;
 
 use std::time::{Duration, Instant};
 
-use certadm::{Authority, BackupType, CertServer, ServerState};
+use certadm::{Authority, BackupType, CertServer, Configuration, ServerState};
 use collect::Collect;
-pub(crate) use collect::{DATABASE_FOLDER, timeline_of};
+pub(crate) use collect::{CONFIG_FOLDER, DATABASE_FOLDER, timeline_of};
 use dtyp::HResult;
 
 use crate::catalogue::{Catalogue, SetState};
@@ -154,7 +155,9 @@ pub fn backup(
     }
     prove_newest(&mut catalogue, medium, &ca, observer)?;
     let plan = plan(&catalogue, &ca, options.kind)?;
-    let mut run = Run { medium, files, options, observer, ca, catalogue, fork: None };
+    let configuration =
+        server.configuration().map_err(crate::session::server(&ca, "ask for the configuration of"))?;
+    let mut run = Run { medium, files, options, observer, ca, configuration, catalogue, fork: None };
     go(server, &mut run, plan)
 }
 
@@ -209,6 +212,7 @@ struct Run<'a> {
     options: &'a BackupOptions,
     observer: &'a dyn Observer,
     ca: Authority,
+    configuration: Configuration,
     catalogue: Catalogue,
     /// The CA was reverted or restored since the newest chain: nothing is truncated in this run.
     fork: Option<String>,

@@ -203,6 +203,8 @@ pub enum Content {
     RestoreMap,
     /// File outside the database.
     Dynamic,
+    /// What the CA told of its configuration.
+    Configuration,
     /// Key container that another program saved beside (`.p12`). Never opened here.
     Key,
     /// Anything else that lay in an imported folder.

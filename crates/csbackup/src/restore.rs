@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use staged::Staged;
 
+use crate::backup::CONFIG_FOLDER;
 use crate::catalogue::{Catalogue, SetState};
 use crate::chain::is_numbered;
 use crate::directory::sync_directory;
@@ -116,6 +117,9 @@ pub fn plan_restore(
             target => target_of(entry, mapped, &path, target)?,
         };
         let Some(target) = target else {
+            if entry.content == Content::Configuration {
+                continue;
+            }
             warnings.push(format!("`{path}` has no place on the CA and is left out; `--to DIR` restores it"));
             continue;
         };
@@ -186,6 +190,7 @@ fn target_of(
             return Ok(Some(match entry.content {
                 Content::Database | Content::Log | Content::Other => root.join("CertLog").join(name),
                 Content::Dynamic => root.join("DynamicFiles").join(name),
+                Content::Configuration => root.join(CONFIG_FOLDER).join(name),
                 Content::RestoreMap | Content::Key => root.join(name),
             }));
         }
@@ -200,7 +205,7 @@ fn target_of(
         Content::Log | Content::Other => {
             place_of(set, "log-directory").map(|directory| format!(r"{directory}\{name}"))
         }
-        Content::Key | Content::RestoreMap => return Ok(None),
+        Content::Key | Content::RestoreMap | Content::Configuration => return Ok(None),
     };
     let Some(place) = place else {
         let reason = format!("set {} has no restore map, so the place of `{path}` is unknown", set.id);

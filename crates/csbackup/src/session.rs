@@ -90,7 +90,7 @@ impl Drop for Session<'_> {
 fn of_kinds(call: Call, kinds: &[FileKind]) -> impl FnOnce(FileList) -> Result<FileList, certadm::Error> {
     move |list| match list.check_kinds(kinds) {
         Ok(()) => Ok(list),
-        Err(reason) => Err(certadm::Error::Malformed { call, reason }),
+        Err(reason) => Err(certadm::Error::Malformed { call, reason: reason.into() }),
     }
 }
 

@@ -34,7 +34,7 @@ fn errors_say_which_call_and_what_the_ca_did() {
     expect!["connection reset"].assert_eq(&lost.source().unwrap().to_string());
     assert!(lost.is_lost() && lost.code().is_none());
 
-    let reason = ListError::NoName { entry: 2 };
+    let reason = ListError::NoName { entry: 2 }.into();
     let malformed = Error::Malformed { call, reason };
     expect!["BackupReadFile (opnum 25) reply is malformed"].assert_eq(&malformed.to_string());
     expect!["list entry 2 is a file tag without a name"].assert_eq(&malformed.source().unwrap().to_string());

@@ -2,10 +2,10 @@
 
 use std::io::Read;
 
-use certadm::{BackupType, FileKind, FileList, ListedFile, RestoreMap, base_name};
+use certadm::{BackupType, FileKind, FileList, ListedFile, base_name};
 use time::OffsetDateTime;
 
-use super::{Base, Run, TOOL};
+use super::{Base, Run, TOOL, config};
 use crate::chain::{ChainLogs, Misfit};
 use crate::check::{Check, Checked, listed_generations, set_findings};
 use crate::manifest::{Content, FORMAT, FileEntry, FindingEntry, Gap, Manifest, Source, timestamp};
@@ -21,6 +21,8 @@ pub(crate) const DATABASE_FOLDER: &str = "DataBase";
 pub(crate) const RESTORE_MAP: &str = "certbkxp.dat";
 /// Folder of the files outside the database.
 pub(crate) const DYNAMIC_FOLDER: &str = "DynamicFiles";
+/// Folder of what the CA told of its configuration.
+pub(crate) const CONFIG_FOLDER: &str = "Config";
 
 /// A set that lies on the medium whole, without a name.
 pub(super) struct Collected<'m> {
@@ -54,7 +56,11 @@ pub(super) fn collect<'m>(
         logs: Vec::new(),
     };
     let map = session.restore_map()?;
-    collector.restore_map(&map)?;
+    collector.store(RESTORE_MAP, Content::RestoreMap, DATABASE_FOLDER, map.raw())?;
+    run.observer.step(&Step::RestoreMap);
+    for (name, content) in config::files(&run.configuration) {
+        collector.store(&name, Content::Configuration, CONFIG_FOLDER, &content)?;
+    }
     if kind == BackupType::Full {
         let listed = session.database_files()?;
         not_empty(&listed, kind, "database")?;
@@ -71,7 +77,7 @@ pub(super) fn collect<'m>(
     }
     run.observer.step(&Step::LogsStored);
     let dynamic_list = session.dynamic_files()?;
-    let gaps = collector.dynamic(&dynamic_list)?;
+    let gaps = collector.gaps(&dynamic_list)?;
     run.observer.step(&Step::DynamicStored);
 
     let findings = collector.set_findings(&listed);
@@ -130,21 +136,21 @@ struct Collector<'r, 'm> {
 }
 
 impl Collector<'_, '_> {
-    fn restore_map(&mut self, map: &RestoreMap) -> Result<(), Error> {
-        let path = self.taken.unique(SetPath::inside(DATABASE_FOLDER, RESTORE_MAP), RESTORE_MAP);
+    /// Stores an answer of the CA that is a file of its own.
+    fn store(&mut self, name: &str, content: Content, folder: &str, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.taken.unique(SetPath::inside(folder, name), name);
         let mut sink = self.writer.create(&path)?;
-        let stored = sink.write(map.raw()).and_then(|()| sink.finish());
+        let stored = sink.write(bytes).and_then(|()| sink.finish());
         stored.map_err(Error::io("store", path.as_str()))?;
         self.files.push(FileEntry {
-            name: RESTORE_MAP.to_owned(),
-            content: Content::RestoreMap,
+            name: name.to_owned(),
+            content,
             path: path.as_str().to_owned(),
-            size: map.raw().len() as u64,
-            blake3: blake3::hash(map.raw()).to_hex().to_string(),
+            size: bytes.len() as u64,
+            blake3: blake3::hash(bytes).to_hex().to_string(),
             ese: None,
             findings: Vec::new(),
         });
-        self.run.observer.step(&Step::RestoreMap);
         Ok(())
     }
 
@@ -223,9 +229,12 @@ impl Collector<'_, '_> {
         Ok(base.zip(first).and_then(|(base, first)| base.admits_first(first).err()))
     }
 
-    /// Copies the files outside the database. One that cannot be read is a gap with a name.
-    fn dynamic(&mut self, names: &[String]) -> Result<Vec<Gap>, Error> {
-        let mut gaps = Vec::new();
+    /// Copies the files outside the database. One that cannot be read is a gap with a name, and so is
+    /// what the CA did not tell of its configuration.
+    fn gaps(&mut self, names: &[String]) -> Result<Vec<Gap>, Error> {
+        let missing = self.run.configuration.missing.iter();
+        let mut gaps: Vec<Gap> =
+            missing.map(|part| Gap { name: part.what.clone(), reason: part.reason.clone() }).collect();
         for name in names {
             match self.run.files.open(name) {
                 Ok(reader) => {

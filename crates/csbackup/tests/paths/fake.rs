@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::io::{self, Cursor, Read};
 
 use certadm::{
-    Authority, BackupContext, BackupType, Call, CertServer, Error, FileKind, FileList, ListedFile,
-    RestoreContext, RestoreMap, ServerState,
+    Authority, BackupContext, BackupType, Call, CertServer, Configuration, Error, FileKind, FileList,
+    ListedFile, RestoreContext, RestoreMap, ServerState,
 };
 use csbackup::FileAccess;
 use dtyp::HResult;
@@ -16,6 +16,8 @@ pub(crate) struct FakeCa {
     databases: Vec<String>,
     logs: Vec<String>,
     dynamic: Vec<String>,
+    /// Answer to the question for the configuration.
+    pub(crate) configuration: Configuration,
     /// Answer to the list of logs instead of `logs`, as raw bytes.
     pub(crate) raw_logs: Option<Vec<u8>>,
     pub(crate) truncated: Cell<bool>,
@@ -30,6 +32,7 @@ impl FakeCa {
             databases: name("Corp.edb"),
             logs: name("edb00001.log"),
             dynamic: Vec::new(),
+            configuration: Configuration::default(),
             raw_logs: None,
             truncated: Cell::new(false),
             ended: Cell::new(0),
@@ -65,6 +68,10 @@ impl CertServer for FakeCa {
 
     fn state(&mut self) -> Result<ServerState, Error> {
         Ok(ServerState::Online)
+    }
+
+    fn configuration(&mut self) -> Result<Configuration, Error> {
+        Ok(self.configuration.clone())
     }
 
     fn prepare_backup(&mut self, _kind: BackupType) -> Result<Box<dyn BackupContext + '_>, Error> {
@@ -103,8 +110,9 @@ impl BackupContext for Session<'_> {
 
     fn log_files(&mut self) -> Result<FileList, Error> {
         match &self.ca.raw_logs {
-            Some(raw) => FileList::decode_kinds(raw.clone(), &[FileKind::Log])
-                .map_err(|reason| Error::Malformed { call: Call::BackupGetBackupLogs, reason }),
+            Some(raw) => FileList::decode_kinds(raw.clone(), &[FileKind::Log]).map_err(|reason| {
+                Error::Malformed { call: Call::BackupGetBackupLogs, reason: reason.into() }
+            }),
             None => Ok(list(FileKind::Log, &self.ca.logs)),
         }
     }
