@@ -11,3 +11,15 @@
 )]
 
 extern crate alloc;
+
+pub mod authority;
+mod error;
+mod interface;
+pub mod method;
+pub mod server;
+mod stub;
+pub mod value;
+
+pub use error::Error;
+pub use interface::{CLSID_CERT_ADMIN, Interface};
+pub use stub::{reply, request};

@@ -30,6 +30,14 @@ macro_rules! codes {
 codes! {
     /// Success.
     OK = 0, "S_OK";
+    /// A column number beyond the table; end of the rows, on a Windows CA ([MS-CSRA] 2.2.5).
+    ARITHMETIC_OVERFLOW = 1, "ERROR_ARITHMETIC_OVERFLOW";
+    /// No such configuration value.
+    ENTRY_NOT_FOUND = 0x8007_0002, "ERROR_FILE_NOT_FOUND";
+    /// Not what it should be, for example no certificate.
+    INVALID_DATA = 0x8007_000D, "ERROR_INVALID_DATA";
+    /// The property, or this index of it, has no value.
+    PROPERTY_EMPTY = 0x8009_4004, "CERTSRV_E_PROPERTY_EMPTY";
     /// Role missing, interface flag set, or the call was not sealed.
     ACCESS_DENIED = 0x8007_0005, "E_ACCESSDENIED";
     /// Invalid handle.
@@ -38,6 +46,8 @@ codes! {
     OUT_OF_MEMORY = 0x8007_000E, "E_OUTOFMEMORY";
     /// Invalid parameter.
     INVALID_ARG = 0x8007_0057, "E_INVALIDARG";
+    /// The user name is unknown or the password wrong.
+    LOGON_FAILURE = 0x8007_052E, "ERROR_LOGON_FAILURE";
     /// The directory layout is not that of a backup (`ERROR_DIRECTORY`).
     DIRECTORY = 0x8007_010B, "ERROR_DIRECTORY";
     /// The object exists already ([MS-CSRA] 2.2.5).
@@ -114,6 +124,22 @@ codes! {
     VERSION_STORE_OUT_OF_MEMORY = 0xC800_042D, "hrVersionStoreOutOfMemory";
     /// Engine -1811: a file was not found.
     FILE_NOT_FOUND = 0xC800_0713, "hrFileNotFound";
+    /// COM: the object has no such interface.
+    NO_INTERFACE = 0x8000_4002, "E_NOINTERFACE";
+    /// COM: no such class here.
+    CLASS_NOT_REGISTERED = 0x8004_0154, "REGDB_E_CLASSNOTREG";
+    /// COM: no such object to add references to.
+    OBJECT_NOT_REGISTERED = 0x8004_01FB, "CO_E_OBJNOTREG";
+    /// COM: the object is gone, or never was.
+    DISCONNECTED = 0x8001_0108, "RPC_E_DISCONNECTED";
+    /// COM: the versions do not fit.
+    VERSION_MISMATCH = 0x8001_0110, "RPC_E_VERSION_MISMATCH";
+    /// COM: the call's header is wrong.
+    INVALID_HEADER = 0x8001_0111, "RPC_E_INVALID_HEADER";
+    /// COM: the interface that was asked for others is not one of ours.
+    INVALID_OBJECT = 0x8001_0114, "RPC_E_INVALID_OBJECT";
+    /// COM: the object reference is malformed.
+    INVALID_OBJREF = 0x8001_011D, "RPC_E_INVALID_OBJREF";
     /// RPC: the server is not there.
     RPC_UNAVAILABLE = 0x8007_06BA, "RPC_S_SERVER_UNAVAILABLE";
     /// RPC: the call failed and may or may not have run.

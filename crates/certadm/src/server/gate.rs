@@ -27,6 +27,19 @@ impl Roles {
         self.0 & roles.0 == roles.0
     }
 
+    /// Does the caller hold one of `roles`?
+    pub fn has_any(self, roles: Self) -> bool {
+        self.0 & roles.0 != 0
+    }
+
+    /// May the caller read the database? Administrators, officers and those who may enroll read by
+    /// implication ([MS-CSRA] 3.1.1.7).
+    ///
+    /// [MS-CSRA]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-csra/
+    pub fn may_read(self) -> bool {
+        self.has_any(Self::ADMINISTRATOR.with(Self::OFFICER).with(Self::READ).with(Self::ENROLL))
+    }
+
     /// The union.
     #[must_use]
     pub fn with(self, roles: Self) -> Self {
@@ -81,7 +94,11 @@ impl Caller {
         Self { known: true, remote: false, sealed: true, roles: Roles(Roles::OPERATOR.0 | Roles::READ.0) };
 }
 
-/// The checks before any method runs, in the order of [MS-CSRA] 3.1.4.1.
+/// The checks before any method runs, in the order of [MS-CSRA] 3.1.4.1, and the role that each method
+/// needs (3.1.1.7).
+///
+/// The answers are those of Windows Server 2008 and later: earlier ones answer some backup methods
+/// otherwise when [`InterfaceFlags::NO_REMOTE_BACKUP`] is set.
 ///
 /// [MS-CSRA]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-csra/
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,15 +126,74 @@ impl Gate {
         if !caller.known || (seal && !caller.sealed) || self.flags.any(no_admin) {
             return Err(HResult::ACCESS_DENIED);
         }
-        if call == Call::GetServerState {
+        let needed = Needed::of(call);
+        if needed == Needed::Nothing {
             return Ok(());
         }
         if self.role_separation && caller.roles.separated() > 1 {
             return Err(HResult::ROLE_CONFLICT);
         }
-        if !caller.roles.has(Roles::OPERATOR) || self.flags.any(no_backup) {
+        if !needed.is_met(caller.roles) || (needed == Needed::Backup && self.flags.any(no_backup)) {
             return Err(HResult::ACCESS_DENIED);
         }
         Ok(())
+    }
+}
+
+/// What a caller must be allowed for a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needed {
+    Nothing,
+    Read,
+    Administrator,
+    Officer,
+    Control,
+    /// The operator, and backups not switched off.
+    Backup,
+}
+
+impl Needed {
+    fn of(call: Call) -> Self {
+        match call {
+            Call::GetServerState => Self::Nothing,
+            Call::Ping | Call::Ping2 => Self::Administrator,
+            Call::ServerControl => Self::Control,
+            Call::ImportCertificate => Self::Officer,
+            Call::EnumViewColumn
+            | Call::GetViewDefaultColumnSet
+            | Call::OpenView
+            | Call::EnumView
+            | Call::CloseView
+            | Call::GetCAProperty
+            | Call::GetCAPropertyInfo
+            | Call::EnumViewColumnTable
+            | Call::GetConfigEntry
+            | Call::GetMyRoles => Self::Read,
+            Call::BackupPrepare
+            | Call::BackupEnd
+            | Call::BackupGetAttachmentInformation
+            | Call::BackupGetBackupLogs
+            | Call::BackupOpenFile
+            | Call::BackupReadFile
+            | Call::BackupCloseFile
+            | Call::BackupTruncateLogs
+            | Call::BackupGetDynamicFiles
+            | Call::RestoreGetDatabaseLocations
+            | Call::RestorePrepare
+            | Call::RestoreRegister
+            | Call::RestoreRegisterComplete
+            | Call::RestoreEnd => Self::Backup,
+        }
+    }
+
+    fn is_met(self, roles: Roles) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Read => roles.may_read(),
+            Self::Administrator => roles.has(Roles::ADMINISTRATOR),
+            Self::Officer => roles.has(Roles::OFFICER),
+            Self::Control => roles.has_any(Roles::ADMINISTRATOR.with(Roles::OPERATOR)),
+            Self::Backup => roles.has(Roles::OPERATOR),
+        }
     }
 }
