@@ -3,6 +3,8 @@
 //! A test that lacks its data or its judge says so through `testkit` and returns, so the test
 //! harness calls it passed. We do not: a test that announced a skip is counted as skipped only.
 
+mod wire;
+
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io::{self, BufReader, Write as _};
@@ -12,6 +14,7 @@ use std::process::{ExitCode, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use crate::tools;
+use wire::WireJudges;
 
 /// Runs `cargo test` for the workspace, or with `cargo_args` for a part of it.
 pub(crate) fn run(cargo_args: &[&str]) -> Result<ExitCode> {
@@ -19,6 +22,7 @@ pub(crate) fn run(cargo_args: &[&str]) -> Result<ExitCode> {
     let skip_file = tools::target().join("skips.txt");
     remove(&skip_file)?;
     let judges = tools::judges();
+    let wire = WireJudges::install(judges.python.as_deref());
 
     let mut command = tools::cargo();
     command.args(["test", "--release", "--no-fail-fast"]).stdout(Stdio::piped());
@@ -26,13 +30,14 @@ pub(crate) fn run(cargo_args: &[&str]) -> Result<ExitCode> {
     if let Some(python) = &judges.python {
         command.env("CSBACKUP_JUDGES", python);
     }
+    wire.tell(&mut command);
     let mut child = command.spawn().context("cannot start cargo test")?;
     let Some(stdout) = child.stdout.take() else { bail!("cargo test has no output to read") };
     let run = scan(BufReader::new(stdout)).context("cannot read the output of cargo test")?;
     let status = child.wait().context("cannot wait for cargo test")?;
 
-    let mut skips: BTreeSet<Skip> =
-        judges.missing.into_iter().map(|why| Skip { test: "xtask".to_owned(), why }).collect();
+    let missing = judges.missing.into_iter().chain(wire.missing);
+    let mut skips: BTreeSet<Skip> = missing.map(|why| Skip { test: "xtask".to_owned(), why }).collect();
     skips.extend(read_skips(&skip_file)?);
     Ok(report(&count(&run, status.success(), &skips), &skips))
 }
