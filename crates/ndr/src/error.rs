@@ -35,6 +35,11 @@ pub enum Error {
         /// The highest accepted.
         limit: u64,
     },
+    /// Something that must be there and is not.
+    Missing {
+        /// What it is.
+        what: &'static str,
+    },
     /// A string that is no UTF-16 text, or lacks its final NUL.
     Text {
         /// The field.
@@ -54,6 +59,7 @@ impl fmt::Display for Error {
             Self::TooMany { what, value, limit } => {
                 write!(f, "{what} is {value}, at most {limit} are accepted")
             }
+            Self::Missing { what } => write!(f, "{what} is missing"),
             Self::Text { what, at } => {
                 write!(f, "{what} at offset {at} is not a NUL-terminated UTF-16 string")
             }

@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
     pub fn count(&mut self, what: &'static str, size: usize) -> Result<usize, Error> {
         let at = self.at;
         let count = self.u32(what)?;
-        let need = u64::from(count).saturating_mul(u64::try_from(size).unwrap_or(u64::MAX));
+        let need = u64::from(count).saturating_mul(u64::try_from(size.max(1)).unwrap_or(u64::MAX));
         match usize::try_from(need) {
             Ok(bytes) if bytes <= self.remaining() => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
             _ => Err(Error::Short { what, at, need, left: self.remaining() }),

@@ -1,0 +1,10 @@
+mod activation;
+mod addresses;
+mod client;
+mod exporter;
+mod hostile;
+mod objref;
+mod orpc;
+mod remunknown;
+mod samples;
+mod server;

@@ -1,0 +1,5 @@
+mod arrays;
+mod pickles;
+mod primitives;
+mod round_trips;
+mod strings;
