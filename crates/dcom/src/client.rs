@@ -1,4 +1,4 @@
-//! What a client owes: pings to the resolver, references to the exporter. No transport, no clock.
+//! What a client owes the resolver: pings. No transport, no clock.
 //!
 //! ```
 //! use core::time::Duration;
@@ -19,13 +19,12 @@
 //!
 //! [MS-DCOM]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-dcom/
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::exporter::{ComplexPing, ComplexPingReply, MAX_OIDS, SimplePing};
-use crate::remunknown::InterfaceRef;
-use crate::{Ipid, Oid, SetId, StdObjRef, status};
+use crate::{Oid, SetId, status};
 
 /// The ping set at one resolver: which objects are to live, and when to say so again.
 ///
@@ -138,45 +137,5 @@ impl PingSet {
         } else {
             self.failed(now);
         }
-    }
-}
-
-/// The references that this client holds at one exporter, with the pings that they need.
-#[derive(Debug, Clone)]
-pub struct References {
-    held: BTreeMap<Ipid, (Oid, u32)>,
-    /// Pings owed for the objects behind them.
-    pub pings: PingSet,
-}
-
-impl References {
-    /// None, and a ping period, usually [`PingSet::PERIOD`].
-    pub fn new(ping_period: Duration) -> Self {
-        Self { held: BTreeMap::new(), pings: PingSet::new(ping_period) }
-    }
-
-    /// References came in, by activation or a query. Those for one interface add up.
-    pub fn received(&mut self, std: &StdObjRef) {
-        let (_, count) = self.held.entry(std.ipid).or_insert((std.oid, 0));
-        *count = count.saturating_add(std.public_refs);
-        if std.flags & StdObjRef::NO_PING == 0 {
-            self.pings.add(std.oid);
-        }
-    }
-
-    /// Gives up one interface: what to send in `RemRelease`, exactly the references received.
-    /// Pings end with the last interface of the object.
-    pub fn release(&mut self, ipid: Ipid) -> Option<InterfaceRef> {
-        let (oid, public) = self.held.remove(&ipid)?;
-        if self.held.values().all(|(other, _)| *other != oid) {
-            self.pings.remove(oid);
-        }
-        Some(InterfaceRef { ipid, public, private: 0 })
-    }
-
-    /// Gives up everything: what to send in `RemRelease`.
-    pub fn release_all(&mut self) -> Vec<InterfaceRef> {
-        let ipids: Vec<Ipid> = self.held.keys().copied().collect();
-        ipids.into_iter().filter_map(|ipid| self.release(ipid)).collect()
     }
 }

@@ -88,11 +88,6 @@ impl BackupReadFile {
     /// The method.
     pub const CALL: Call = Call::BackupReadFile;
 
-    /// Asks for as much as a buffer of `len` bytes holds, [`MAX_READ`] at most.
-    pub fn up_to(len: usize) -> Self {
-        Self { want: u32::try_from(len).unwrap_or(MAX_READ).min(MAX_READ) }
-    }
-
     /// The valid bytes of the reply to this request, where they lie in its stub.
     ///
     /// # Errors

@@ -1,11 +1,8 @@
 use std::time::Duration;
 
-use dcom::client::{Ping, PingSet, References};
+use dcom::client::{Ping, PingSet};
 use dcom::exporter::{ComplexPing, ComplexPingReply, MAX_OIDS, SimplePing};
-use dcom::remunknown::InterfaceRef;
-use dcom::{Oid, SetId, StdObjRef, status};
-
-use crate::samples::{ipid, std_ref};
+use dcom::{Oid, SetId, status};
 
 const SET: SetId = SetId(77);
 
@@ -136,31 +133,4 @@ fn long_lists_go_in_several_pings() {
     pings.complex_answered(at(0), &first, answer(SET));
     let second = complex(pings.next_ping(at(0)));
     assert_eq!((second.add.len(), second.sequence), (5000 - MAX_OIDS, 2));
-}
-
-#[test]
-fn exactly_the_references_received_are_released() {
-    let mut references = References::new(PingSet::PERIOD);
-    let other = StdObjRef { ipid: ipid(2), public_refs: 1, ..std_ref() };
-    references.received(&std_ref());
-    references.received(&other);
-    references.received(&StdObjRef { public_refs: 2, ..std_ref() });
-    let ping = complex(references.pings.next_ping(at(0)));
-    assert_eq!(ping.add, [std_ref().oid]);
-    references.pings.complex_answered(at(0), &ping, answer(SET));
-
-    let first = InterfaceRef { ipid: std_ref().ipid, public: 7, private: 0 };
-    assert_eq!(references.release(std_ref().ipid), Some(first));
-    assert_eq!(references.release(std_ref().ipid), None);
-    assert_eq!(references.pings.next_ping(at(1)), None, "another interface still holds the object");
-    assert_eq!(references.release_all(), [InterfaceRef { ipid: ipid(2), public: 1, private: 0 }]);
-    assert_eq!(complex(references.pings.next_ping(at(1))).delete, [std_ref().oid]);
-}
-
-#[test]
-fn objects_that_want_no_pings_get_none() {
-    let mut references = References::new(PingSet::PERIOD);
-    references.received(&StdObjRef { flags: StdObjRef::NO_PING, ..std_ref() });
-    assert_eq!(references.pings.due_at(), None);
-    assert_eq!(references.release_all().len(), 1);
 }

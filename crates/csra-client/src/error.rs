@@ -1,0 +1,137 @@
+use std::io;
+use std::time::Duration;
+
+use dcerpc::Status;
+use dcom::Endpoint;
+use dtyp::HResult;
+
+/// Why a CA could not be reached, or an answer not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The text after `--ca` is no CA.
+    #[error("`{text}` does not name a CA: {reason}")]
+    Target {
+        /// As given.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Name resolution failed.
+    #[error("the host name `{host}` cannot be resolved")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// The resolver's answer.
+        source: io::Error,
+    },
+    /// No TCP connection.
+    #[error("cannot connect to {endpoint}")]
+    Connect {
+        /// Where.
+        endpoint: Endpoint,
+        /// The last address's answer.
+        source: io::Error,
+    },
+    /// The connection broke.
+    #[error("the connection to {endpoint} broke")]
+    Broken {
+        /// Where.
+        endpoint: Endpoint,
+        /// How.
+        source: io::Error,
+    },
+    /// No complete answer in time.
+    #[error("{endpoint} gave no complete answer within {} s", .after.as_secs())]
+    Timeout {
+        /// Where.
+        endpoint: Endpoint,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// What came is not what the protocol allows, or the server refused a bind.
+    #[error("speaking RPC with {endpoint} failed")]
+    Rpc {
+        /// Where.
+        endpoint: Endpoint,
+        /// What was wrong.
+        source: dcerpc::Error,
+    },
+    /// The server could not run the call.
+    #[error("{what} failed with RPC fault {status}")]
+    Fault {
+        /// The call.
+        what: String,
+        /// The fault's status.
+        status: Status,
+    },
+    /// The answer does not decode.
+    #[error("the answer to {what} is malformed")]
+    Malformed {
+        /// The call.
+        what: &'static str,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The host does not give out the CA's administration object.
+    #[error("{host} refused to activate the CA's administration interface with {code}")]
+    Activation {
+        /// The host.
+        host: String,
+        /// Its answer.
+        code: HResult,
+    },
+    /// The exporter of the object is not where the object's host is.
+    #[error("{host} names no TCP endpoint for the CA's administration interface")]
+    NoEndpoint {
+        /// The host.
+        host: String,
+    },
+    /// The CA's name is not known and cannot be asked for.
+    #[error(r"{host} does not tell the name of its CA: give it as '{host}\CA name'")]
+    NoName {
+        /// The host.
+        host: String,
+    },
+    /// The user could not log on.
+    #[error("cannot log on to {host}")]
+    Logon {
+        /// The host.
+        host: String,
+        /// What is missing on this side, or that the host refused.
+        source: rpc_auth::Error,
+    },
+}
+
+impl Error {
+    /// The host says that nobody serves the CA's interface: the service is stopped.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Activation { code, .. } if STOPPED.contains(code))
+    }
+
+    /// The host refused the user's name or proof.
+    pub fn is_logon_refused(&self) -> bool {
+        matches!(self, Self::Logon { source: rpc_auth::Error::Refused { .. }, .. })
+    }
+
+    /// The host refused the user, for what he is or for what he may do.
+    pub fn is_denied(&self) -> bool {
+        match self {
+            Self::Logon { .. } => self.is_logon_refused(),
+            Self::Activation { code, .. } => *code == HResult::ACCESS_DENIED,
+            Self::Fault { status, .. } => *status == Status::ACCESS_DENIED,
+            Self::Rpc { source, .. } => match source {
+                dcerpc::Error::Security(dcerpc::security::SecurityError::Denied(_))
+                | dcerpc::Error::BindRefused(_) => true,
+                dcerpc::Error::Refused(status) => *status == Status::ACCESS_DENIED,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+/// What activation answers when the CA's service does not run: class not registered, server
+/// execution failed, service not active, service disabled.
+const STOPPED: [HResult; 4] =
+    [HResult::CLASS_NOT_REGISTERED, HResult(0x8008_0005), HResult::SERVICE_NOT_ACTIVE, HResult(0x8007_0422)];
