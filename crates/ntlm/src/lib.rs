@@ -11,3 +11,26 @@
 )]
 
 extern crate alloc;
+
+mod acceptor;
+mod authenticate;
+pub mod av_pair;
+mod challenge;
+mod error;
+mod field;
+pub mod flags;
+mod initiator;
+mod keys;
+mod negotiate;
+mod response;
+mod session;
+
+pub use acceptor::{Acceptor, Host, User, Users};
+pub use authenticate::Authenticate;
+pub use challenge::Challenge;
+pub use error::Error;
+pub use initiator::{Client, Fresh, Initiator};
+pub use keys::NtHash;
+pub use negotiate::Negotiate;
+pub use response::Response;
+pub use session::{Role, Session};

@@ -11,3 +11,17 @@
 )]
 
 extern crate alloc;
+
+mod acceptor;
+mod der;
+mod error;
+mod initiator;
+pub mod mech_list;
+mod oid;
+mod token;
+
+pub use acceptor::{Acceptor, Service};
+pub use error::Error;
+pub use initiator::{Initiator, Offer};
+pub use oid::Oid;
+pub use token::{NegState, NegTokenInit, NegTokenResp, Token};

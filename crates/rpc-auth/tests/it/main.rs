@@ -1,0 +1,5 @@
+//! Credentials against a server's users, in memory.
+
+mod accounts;
+mod logon;
+mod selection;
