@@ -3,10 +3,17 @@
 use std::path::Path;
 
 use certadm::Authority;
-use certadm::server::{Caller, Gate, InterfaceFlags, Roles};
+use certadm::server::{Caller, Gate, InterfaceFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, FaultRule, names};
+
+mod network;
+mod user;
+
+pub use network::{Kerberos, Network};
+pub use user::{HexHash, Role, User};
+pub(crate) use user::{hex, same};
 
 /// What a CA directory's `ca.toml` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +48,16 @@ pub struct Config {
     /// Dynamic files that are listed although they do not exist.
     #[serde(default)]
     pub dynamic_extra: Vec<String>,
-    /// Faults of every connection.
+    /// Where and how it is served.
+    #[serde(default)]
+    pub network: Network,
+    /// Who may come with a Kerberos ticket; without it nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kerberos: Option<Kerberos>,
+    /// Who may come over the network.
+    #[serde(default, rename = "user", skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<User>,
+    /// Faults of every connection; over the network of every activated object.
     #[serde(default, rename = "fault", skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<FaultRule>,
 }
@@ -57,24 +73,6 @@ pub enum Service {
     Suspended,
     /// It does not run.
     Stopped,
-}
-
-/// A role on the CA, as `ca.toml` spells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Manage the CA.
-    Administrator,
-    /// Issue and revoke.
-    Officer,
-    /// Audit log.
-    Auditor,
-    /// Back up.
-    Operator,
-    /// Read the database.
-    Read,
-    /// Request certificates.
-    Enroll,
 }
 
 /// What a CA has after installation: `IF_LOCKICERTREQUEST`, `IF_NOREMOTEICERTADMINBACKUP`,
@@ -95,14 +93,16 @@ impl Config {
             circular: false,
             deep_checkpoint: false,
             dynamic_extra: Vec::new(),
+            network: Network::default(),
+            kerberos: None,
+            users: Vec::new(),
             faults: Vec::new(),
         }
     }
 
     /// The caller that [`crate::CaDirectory::connect`] stands for: local and known.
     pub fn default_caller(&self) -> Caller {
-        let roles = self.roles.iter().fold(Roles::default(), |roles, role| roles.with(role.bits()));
-        Caller { roles, ..Caller::LOCAL_OPERATOR }
+        Caller { roles: Role::bits_of(&self.roles), ..Caller::LOCAL_OPERATOR }
     }
 
     pub(crate) fn authority(&self) -> Authority {
@@ -125,10 +125,33 @@ impl Config {
         if self.name.is_empty() {
             return Err(Error::invalid(path, "name of the CA is empty"));
         }
-        match self.dynamic_extra.iter().find(|name| !names::is_file_name(name)) {
-            Some(name) => Err(Error::invalid(path, format!("dynamic_extra {name:?} is not a file name"))),
-            None => Ok(()),
+        if let Some(name) = self.dynamic_extra.iter().find(|name| !names::is_file_name(name)) {
+            return Err(Error::invalid(path, format!("dynamic_extra {name:?} is not a file name")));
         }
+        if self.network.ping_period == 0 {
+            return Err(Error::invalid(path, "ping_period is 0 seconds, at least 1 is needed"));
+        }
+        if let Some(name) = self.network.advertise.iter().find(|name| !is_host(name)) {
+            return Err(Error::invalid(path, format!("advertise {name:?} is no host name and no address")));
+        }
+        for (index, user) in self.users.iter().enumerate() {
+            let (name, domain) = (&user.name, user.domain.as_deref());
+            if name.is_empty() {
+                return Err(Error::invalid(path, "name of a user is empty"));
+            }
+            // Two entries that fit one caller would leave open which roles he has.
+            if self.users.iter().take(index).any(|other| {
+                same(&other.name, name) && other.domain.as_deref().zip(domain).is_none_or(|(a, b)| same(a, b))
+            }) {
+                return Err(Error::invalid(path, format!("user {name:?} is there twice")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The file holds what is as good as a password.
+    pub(crate) fn has_secrets(&self) -> bool {
+        self.users.iter().any(|user| user.nt_hash.is_some())
     }
 
     fn default_roles() -> Vec<Role> {
@@ -136,15 +159,7 @@ impl Config {
     }
 }
 
-impl Role {
-    fn bits(self) -> Roles {
-        match self {
-            Self::Administrator => Roles::ADMINISTRATOR,
-            Self::Officer => Roles::OFFICER,
-            Self::Auditor => Roles::AUDITOR,
-            Self::Operator => Roles::OPERATOR,
-            Self::Read => Roles::READ,
-            Self::Enroll => Roles::ENROLL,
-        }
-    }
+/// Can this stand before `[port]` in a binding?
+fn is_host(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control() || "[]\\/".contains(c))
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use certadm::server::{Caller, Session};
 use certadm::{
-    Authority, BackupContext, BackupType, Call, CertServer, Error, FileList, Registration, RestoreContext,
-    RestoreMap, ServerState,
+    Authority, BackupContext, BackupType, Call, CertServer, Configuration, Error, FileList, Registration,
+    RestoreContext, RestoreMap, ServerState,
 };
 use dtyp::HResult;
 
 use crate::engine::DirectoryEngine;
 use crate::site::Site;
-use crate::{CallLog, Faulty, restore};
+use crate::{CallLog, Faulty, profile, restore};
 
 /// A road to the CA of a directory, in process.
 ///
@@ -38,6 +38,10 @@ impl CertServer for Connection {
 
     fn state(&mut self) -> Result<ServerState, Error> {
         self.0.state()
+    }
+
+    fn configuration(&mut self) -> Result<Configuration, Error> {
+        self.0.configuration()
     }
 
     fn prepare_backup(&mut self, kind: BackupType) -> Result<Box<dyn BackupContext + '_>, Error> {
@@ -72,6 +76,13 @@ impl CertServer for Local {
             self.admit(Call::GetServerState)?;
         }
         Ok(state)
+    }
+
+    fn configuration(&mut self) -> Result<Configuration, Error> {
+        let call = Call::GetCAProperty;
+        self.site.require_running().map_err(refused(call))?;
+        self.admit(call)?;
+        profile::configuration(&self.site).map_err(|error| Error::Malformed { call, reason: error.into() })
     }
 
     fn prepare_backup(&mut self, kind: BackupType) -> Result<Box<dyn BackupContext + '_>, Error> {

@@ -3,12 +3,13 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use certadm::Authority;
 use certadm::server::Caller;
+use certadm::{Authority, ConfigurationPart};
 
 use crate::bookkeeping::Current;
+use crate::config::same;
 use crate::site::{Site, count_states};
-use crate::{Config, Connection, Error, StateSource, create, disk, names};
+use crate::{Config, Connection, Error, StateSource, User, create, disk, names, profile};
 
 /// A CA directory: a certification authority's database life as files.
 ///
@@ -118,9 +119,39 @@ impl CaDirectory {
     pub fn reconfigure(&mut self, config: Config) -> Result<(), Error> {
         let file = Site::config_file(&self.site.dir);
         config.check(&file)?;
-        disk::write_toml(&file, &config)?;
+        match config.has_secrets() {
+            true => disk::write_private_toml(&file, &config)?,
+            false => disk::write_toml(&file, &config)?,
+        }
         self.site = Arc::new(Site::new(&self.site.dir, config));
         Ok(())
+    }
+
+    /// Lets a user in over the network, or gives one who is there already another hash and other
+    /// roles. `ca.toml` is replaced, comments in it included; with a hash in it only its owner may
+    /// read it.
+    ///
+    /// # Errors
+    /// Those of [`CaDirectory::reconfigure`].
+    pub fn add_user(&mut self, user: User) -> Result<(), Error> {
+        let mut config = self.config().clone();
+        config.users.retain(|other| !(other.domain == user.domain && same(&other.name, &user.name)));
+        config.users.push(user);
+        self.reconfigure(config)
+    }
+
+    /// Puts down one part of what the CA tells of itself, in place of the one that was there: see
+    /// [`certadm::PartKind`] for what the bytes are. Certificates count from 0 without a gap.
+    ///
+    /// # Errors
+    /// A kind that a CA directory does not hold, and the operating system's.
+    pub fn set_part(&mut self, part: &ConfigurationPart) -> Result<(), Error> {
+        let path = profile::path(&self.site, part.kind, part.index)
+            .ok_or_else(|| Error::invalid(&self.site.dir, format!("no place for a {:?}", part.kind)))?;
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+        }
+        fs::write(&path, &part.content).map_err(Error::io("write", &path))
     }
 
     /// Number of the current state, from 1.
@@ -191,6 +222,10 @@ impl CaDirectory {
     /// As [`CaDirectory::connect`], for a caller of one's choice.
     pub fn connect_as(&self, caller: Caller) -> Connection {
         Connection::new(Arc::clone(&self.site), caller)
+    }
+
+    pub(crate) fn site(&self) -> &Arc<Site> {
+        &self.site
     }
 
     fn current(&self) -> Current {

@@ -1,7 +1,7 @@
 //! Files: durable replacement, listings, locks.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -18,9 +18,24 @@ pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
 
 /// Replaces a TOML file; after a crash either the old or the new content is there, whole.
 pub(crate) fn write_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
+    replace(path, value, File::options().write(true).create(true).truncate(true))
+}
+
+/// As [`write_toml`], for a file that only its owner may read.
+pub(crate) fn write_private_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
+    // What is left of an interrupted attempt keeps its permissions; a new file has these.
+    remove(&path.with_added_extension("tmp"))?;
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    replace(path, value, &options)
+}
+
+fn replace<T: Serialize>(path: &Path, value: &T, options: &OpenOptions) -> Result<(), Error> {
     let text = toml::to_string_pretty(value).map_err(Error::syntax(path))?;
     let temp = path.with_added_extension("tmp");
-    let mut file = File::create(&temp).map_err(Error::io("create", &temp))?;
+    let mut file = options.open(&temp).map_err(Error::io("create", &temp))?;
     file.write_all(text.as_bytes()).map_err(Error::io("write", &temp))?;
     file.sync_all().map_err(Error::io("sync", &temp))?;
     drop(file);

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// Why a CA directory could not be made, opened or moved on.
@@ -30,6 +31,13 @@ pub enum Error {
         path: PathBuf,
         /// One clause.
         reason: String,
+    },
+    /// A CA directory could not be served.
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The operating system's answer.
+        cause: io::Error,
     },
     /// A new CA directory was to be made where something lies already.
     Occupied {
@@ -63,6 +71,7 @@ impl fmt::Display for Error {
             Self::Io { doing, path, .. } => write!(f, "cannot {doing} `{}`", path.display()),
             Self::Syntax { path, .. } => write!(f, "cannot parse `{}`", path.display()),
             Self::Invalid { path, reason } => write!(f, "`{}`: {reason}", path.display()),
+            Self::Listen { address, .. } => write!(f, "cannot listen on {address}"),
             Self::Occupied { path } => write!(f, "`{}` is not an empty folder", path.display()),
         }
     }
@@ -71,7 +80,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { cause, .. } => Some(cause),
+            Self::Io { cause, .. } | Self::Listen { cause, .. } => Some(cause),
             Self::Syntax { cause, .. } => Some(cause.as_ref()),
             Self::Invalid { .. } | Self::Occupied { .. } => None,
         }

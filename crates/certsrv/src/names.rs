@@ -1,6 +1,7 @@
 //! Names as a CA gives them, and back.
 
 use certadm::Authority;
+use csra::authority::sanitized;
 
 /// Where a CA keeps database and logs: the default of Windows, as an administrative share.
 const CERT_LOG: &str = r"C$\Windows\system32\CertLog";
@@ -25,22 +26,6 @@ pub(crate) fn join(directory: &str, file: &str) -> String {
 /// `<sanitized CA name>.edb`.
 pub(crate) fn database(authority: &Authority) -> String {
     format!("{}.edb", sanitized(&authority.name))
-}
-
-/// A CA name as it appears in file names: each disallowed UTF-16 unit becomes `!` and four hex digits.
-///
-/// Source: [MS-WCCE] 3.1.1.4.1.1 (sanitizing common names).
-///
-/// [MS-WCCE]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-wcce/
-fn sanitized(name: &str) -> String {
-    let mut safe = String::with_capacity(name.len());
-    for unit in name.encode_utf16() {
-        match char::from_u32(u32::from(unit)) {
-            Some(c) if c.is_ascii_alphanumeric() || " $-.@_~".contains(c) => safe.push(c),
-            _ => safe.push_str(&format!("!{unit:04x}")),
-        }
-    }
-    safe
 }
 
 /// The generation in a log's file name: a base of three characters, five to eight hex digits, `.log`
@@ -79,11 +64,5 @@ mod tests {
             assert_eq!(generation(other), None, "{other}");
         }
         assert_eq!(generation("édb00001.log"), None);
-    }
-
-    #[test]
-    fn ca_names_are_sanitized_in_file_names() {
-        assert_eq!(sanitized("Contoso Issuing CA 1"), "Contoso Issuing CA 1");
-        assert_eq!(sanitized("R&D/ü"), "R!0026D!002f!00fc");
     }
 }

@@ -1,4 +1,4 @@
-//! The embedded Certificate Services through the seam.
+//! The embedded Certificate Services through the seam and over loopback.
 
 mod backup_marks;
 mod engine_sets;
@@ -6,5 +6,11 @@ mod faults;
 mod hostile;
 mod invented;
 mod names;
+mod network;
+mod network_hostile;
+mod network_lifetime;
+mod profile;
 mod restore;
 mod service;
+mod view;
+mod wire;
