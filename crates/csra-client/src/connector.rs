@@ -125,10 +125,30 @@ impl Connector {
         let interfaces = [Interface::CertAdmin2, Interface::CertAdmin];
         let mut activation = Activation::new(CLSID_CERT_ADMIN, interfaces.map(Interface::iid));
         activation.version = version;
-        let syntaxes = [iid::REMOTE_SCM_ACTIVATOR, iid::ACTIVATION].map(object_syntax);
-        let mut resolver = self.secured(self.resolver(), "RPCSS", &syntaxes)?;
+        let syntaxes = [iid::REMOTE_SCM_ACTIVATOR, iid::ACTIVATION, iid::OBJECT_EXPORTER].map(object_syntax);
+        let mut resolver = self.secured(self.resolver(), RESOLVER_SERVICE, &syntaxes)?;
+        self.confirm(&mut resolver)?;
         let activated = self.create(&mut resolver, activation)?;
         self.found(activated, &interfaces)
+    }
+
+    /// The last leg of a bare NTLM logon has no answer: that it was refused shows in the first call. This
+    /// is one that everybody may make, so that nothing but the logon can be meant.
+    fn confirm(&self, resolver: &mut Secured) -> Result<(), Error> {
+        if self.options.method != Method::Ntlm {
+            return Ok(());
+        }
+        let what = "IObjectExporter::ServerAlive2 (opnum 5)";
+        match resolver.call(what, 2, SERVER_ALIVE_2_OPNUM, &[]) {
+            Err(Error::Fault { status: Status::ACCESS_DENIED, .. }) => {
+                let host = self.target.host.clone();
+                let target = rpc_auth::Target { service: RESOLVER_SERVICE.to_owned(), host: host.clone() };
+                Err(Error::Logon { host, source: self.options.credentials.refused(&target) })
+            }
+            // A resolver that does not know the method.
+            Ok(_) | Err(Error::Fault { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn create(&self, resolver: &mut Secured, activation: Activation) -> Result<Activated, Error> {
@@ -213,6 +233,9 @@ impl Connector {
         Error::Activation { host: self.target.host.clone(), code }
     }
 }
+
+/// Service class of the resolver's principal.
+pub(crate) const RESOLVER_SERVICE: &str = "RPCSS";
 
 /// The service class in the principal name that the exporter gives for itself ([MS-DCOM] 2.2.19.4). A
 /// name on another host is passed over: nobody else's tickets are fetched on a server's word.

@@ -14,7 +14,7 @@ use dcom::{Oid, iid};
 use ndr::Ndr;
 
 use crate::Error;
-use crate::connector::{Connector, Secured, decode, object_syntax};
+use crate::connector::{Connector, RESOLVER_SERVICE, Secured, decode, object_syntax};
 
 /// A thread that pings until it is dropped.
 pub(crate) struct KeepAlive {
@@ -119,7 +119,8 @@ impl Pinger {
     fn connection(&mut self) -> Result<&mut Secured, Error> {
         if self.connection.is_none() {
             let syntaxes = [object_syntax(iid::OBJECT_EXPORTER)];
-            self.connection = Some(self.connector.secured(self.connector.resolver(), "RPCSS", &syntaxes)?);
+            self.connection =
+                Some(self.connector.secured(self.connector.resolver(), RESOLVER_SERVICE, &syntaxes)?);
         }
         self.connection.as_mut().ok_or(Error::NoEndpoint { host: self.connector.target.host.clone() })
     }

@@ -139,7 +139,8 @@ impl Drop for Object {
     fn drop(&mut self) {
         if let Err(error) = self.release() {
             let host = &self.connector.target.host;
-            tracing::debug!(%host, error = &error as &dyn std::error::Error, "object not released, it will expire");
+            let error: &dyn std::error::Error = &error;
+            tracing::debug!(%host, error, "object not released, it will expire");
         }
     }
 }
