@@ -206,9 +206,9 @@ impl Error {
         }
     }
 
-    /// True when the reply was lost, so that the effect of the call is unknown.
+    /// True when no reply came, or none that says anything: the effect of the call is unknown.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Self::Lost { .. })
+        matches!(self, Self::Lost { .. } | Self::Malformed { .. })
     }
 }
 

@@ -1,8 +1,14 @@
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use certsrv::Role;
 use clap::{Parser, Subcommand, ValueEnum};
 use csbackup::Requested;
+
+mod place;
+
+pub(crate) use place::{Logon, PasswordSource, Place, Shares};
 
 /// Backup and recovery of Microsoft certification authorities (AD CS).
 #[derive(Debug, Parser)]
@@ -16,6 +22,10 @@ pub(crate) struct Args {
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 
+    /// Tell on stderr what happens on the network; CSBACKUP_LOG chooses more finely
+    #[arg(long, global = true)]
+    pub(crate) verbose: bool,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -23,7 +33,9 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Back up a CA: read, check, store, read back, and only then truncate its logs
-    Backup(Backup),
+    Backup(Box<Backup>),
+    /// Is the CA reachable, who am I to it, and what stands in the way of a backup?
+    Ping(Box<Ping>),
     /// List the sets and what they are worth
     List(List),
     /// Show one set: files, generations, findings, notes
@@ -36,17 +48,27 @@ pub(crate) enum Command {
     Import(Import),
     /// Back up, damage, verify and restore an embedded CA in a temporary folder
     Demo(Demo),
-    /// Embedded CA directories: make one, let time pass
+    /// Serve an embedded CA on the network until Ctrl-C or SIGTERM
+    Serve(Serve),
+    /// Embedded CA directories: make one, let time pass, let users in
     #[command(subcommand)]
     Ca(Ca),
 }
 
+impl Args {
+    /// Does the command talk to a CA on the network?
+    pub(crate) fn is_remote(&self) -> bool {
+        let place = match &self.command {
+            Command::Backup(backup) => &backup.place,
+            Command::Ping(ping) => &ping.place,
+            _ => return false,
+        };
+        place.ca.ca.is_some()
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Backup {
-    /// Directory of an embedded CA
-    #[arg(long, value_name = "DIR")]
-    pub(crate) ca_dir: PathBuf,
-
     /// Directory that holds the sets
     #[arg(long, value_name = "PATH")]
     pub(crate) dir: PathBuf,
@@ -74,6 +96,13 @@ pub(crate) struct Backup {
     /// Local place of a share that the CA names
     #[arg(long = "map", value_name = r"\\HOST\SHARE=PATH", value_parser = mapping)]
     pub(crate) maps: Vec<(String, PathBuf)>,
+
+    // Last: their headings go for what follows.
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    #[command(flatten)]
+    pub(crate) shares: Shares,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -91,6 +120,12 @@ impl From<Kind> for Requested {
             Kind::Incremental => Self::Incremental,
         }
     }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ping {
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, clap::Args)]
@@ -195,6 +230,28 @@ pub(crate) struct Demo {
     pub(crate) keep: Option<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// Directory of the CA
+    pub(crate) ca_dir: PathBuf,
+
+    /// Address to listen on; this and the ports are kept in `ca.toml`
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<IpAddr>,
+
+    /// TCP port of the resolver, the one that clients are told; 0: the system chooses
+    #[arg(long, value_name = "PORT")]
+    pub(crate) resolver_port: Option<u16>,
+
+    /// TCP port of the CA's interface; 0: the system chooses
+    #[arg(long, value_name = "PORT")]
+    pub(crate) exporter_port: Option<u16>,
+
+    /// Log on stderr as JSON
+    #[arg(long)]
+    pub(crate) log_json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Ca {
     /// Make an embedded CA from the built-in example, or from a folder recorded by the engine
@@ -205,16 +262,56 @@ pub(crate) enum Ca {
         /// Folder with `hot`, `hot-inc1`, `hot-inc2` and their `*.backup.json`
         #[arg(long, value_name = "DIR")]
         from: Option<PathBuf>,
+
+        /// Allow backups over the network, which a CA refuses after installation
+        #[arg(long)]
+        allow_remote_backup: bool,
     },
     /// Let the embedded CA work on: move to its next recorded state
     Advance {
         /// Directory of the CA
         ca_dir: PathBuf,
     },
+    /// Let a user in over the network, or give one another password and other roles
+    User {
+        /// Directory of the CA
+        ca_dir: PathBuf,
+
+        /// Account name
+        name: String,
+
+        /// NetBIOS domain; without it the name counts in any
+        #[arg(long, value_name = "NAME")]
+        domain: Option<String>,
+
+        /// Role on the CA; may be repeated
+        #[arg(
+            long = "role",
+            value_name = "administrator|officer|auditor|operator|read|enroll",
+            value_parser = role,
+            default_values = ["operator", "read"],
+        )]
+        roles: Vec<Role>,
+
+        #[command(flatten)]
+        password: PasswordSource,
+    },
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
     text.parse().map(Duration::from_secs).map_err(|_| "expected whole seconds".to_owned())
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Ok(match text {
+        "administrator" => Role::Administrator,
+        "officer" => Role::Officer,
+        "auditor" => Role::Auditor,
+        "operator" => Role::Operator,
+        "read" => Role::Read,
+        "enroll" => Role::Enroll,
+        _ => return Err("no such role".to_owned()),
+    })
 }
 
 fn mapping(text: &str) -> Result<(String, PathBuf), String> {

@@ -1,19 +1,19 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
-use certadm::CertServer as _;
-use certsrv::CaDirectory;
+use certadm::CertServer;
 use csbackup::{
     BackupOptions, Catalogue, Directory, Folder, ImportOptions, MappedFiles, Medium as _, NoteBody,
     RestoreOptions, RestoreTarget, SetId, StoredSet,
 };
 use serde_json::json;
 
-use crate::args::{Args, Backup, Ca, Command, Import, List, Restore, Show, Verify, Which};
+use crate::args::{Args, Backup, Command, Import, List, Restore, Show, Verify, Which};
 use crate::exit::{Exit, NoRepository};
 use crate::printer::Printer;
 use crate::progress::Reporter;
-use crate::{demo, report};
+use crate::road::Road;
+use crate::{authority, demo, ping, report, serve};
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
     let printer = *printer;
@@ -25,27 +25,15 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Restore(args) => restore(args, printer),
         Command::Import(args) => import(args, printer),
         Command::Demo(args) => demo::demo(args, printer),
-        Command::Ca(args) => ca(args, printer),
+        Command::Ping(args) => ping::ping(args, printer),
+        Command::Serve(args) => serve::serve(args, printer),
+        Command::Ca(args) => authority::ca(args, printer),
     }
-}
-
-/// The embedded CA's own places, and what the operator mapped.
-fn files(ca: &CaDirectory, maps: &[(String, PathBuf)]) -> MappedFiles {
-    MappedFiles::new(maps.iter().cloned().chain(ca.mappings()))
-}
-
-fn open_ca(dir: &Path) -> anyhow::Result<CaDirectory> {
-    if !dir.is_dir() {
-        anyhow::bail!(
-            "there is no CA directory `{0}`; `csbackup ca new {0}` makes one to try with",
-            dir.display()
-        );
-    }
-    Ok(CaDirectory::open(dir)?)
 }
 
 fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
-    let ca = open_ca(&args.ca_dir)?;
+    let road = Road::open(&args.place, printer)?;
+    let authority = road.authority();
     let medium = Directory::new(&args.dir);
     let options = BackupOptions {
         kind: args.kind.into(),
@@ -54,17 +42,17 @@ fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
         wait: args.wait,
     };
     if args.dry_run {
-        return dry_run(&ca, &medium, &options, printer);
+        return dry_run(&mut *road.server(), &medium, &options, printer);
     }
     let reporter = Reporter::new(printer);
-    let files = files(&ca, &args.maps);
-    let outcome = csbackup::backup(&mut ca.connect(), &medium, &files, &options, &reporter)?;
-    let catalogue = Catalogue::load(&medium, Some(ca.authority())).unwrap_or_default();
+    let files = road.files(&args.maps, &args.shares, printer);
+    let outcome = csbackup::backup(&mut *road.server(), &medium, &*files, &options, &reporter)?;
+    let catalogue = Catalogue::load(&medium, Some(&authority)).unwrap_or_default();
     Ok(report::outcome(printer, &catalogue, &outcome))
 }
 
 fn dry_run(
-    ca: &CaDirectory,
+    ca: &mut dyn CertServer,
     medium: &Directory,
     options: &BackupOptions,
     printer: Printer,
@@ -74,7 +62,7 @@ fn dry_run(
     for error in &catalogue.unreadable {
         printer.warning(&error.to_string());
     }
-    let state = ca.connect().state().context("cannot ask for the state of the CA")?;
+    let state = ca.state().context("cannot ask for the state of the CA")?;
     let value = json!({ "kind": plan.kind.to_string(), "reason": plan.reason, "server": state.to_string() });
     let text = format!("would take: {} backup ({}); the CA is {state}", plan.kind, plan.reason);
     printer.result("plan", value, &text);
@@ -265,32 +253,4 @@ fn import(args: &Import, printer: Printer) -> anyhow::Result<Exit> {
     report::stored(printer, &catalogue, &set);
     let damaged = set.manifest.worst() == Some(csbackup::manifest::Severity::Error);
     Ok(if damaged { Exit::Damage } else { Exit::Done })
-}
-
-fn ca(args: &Ca, printer: Printer) -> anyhow::Result<Exit> {
-    let ca = match args {
-        Ca::New { ca_dir, from } => demo::new_ca(ca_dir, from.as_deref())?,
-        Ca::Advance { ca_dir } => {
-            let mut ca = open_ca(ca_dir)?;
-            if !ca.advance()? {
-                anyhow::bail!("the CA in `{}` is in its last recorded state", ca_dir.display());
-            }
-            ca
-        }
-    };
-    let generations = ca.generations();
-    let value = json!({
-        "ca": ca.authority().to_string(), "state": ca.state_number(), "states": ca.states(),
-        "generations": [generations.start(), generations.end()],
-    });
-    let text = format!(
-        "embedded CA {}: state {} of {}, logs 0x{:x}-0x{:x}",
-        ca.authority(),
-        ca.state_number(),
-        ca.states(),
-        generations.start(),
-        generations.end(),
-    );
-    printer.result("ca", value, &text);
-    Ok(Exit::Done)
 }

@@ -1,45 +1,25 @@
-//! The main job on an embedded CA, in a temporary folder: the first thing a newcomer runs.
+//! The main job on an embedded CA over loopback, in a temporary folder: the first thing a newcomer runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
-use certadm::Authority;
-use certsrv::CaDirectory;
+use certadm::CertServer as _;
+use certsrv::{CaDirectory, HexHash, Role, Server, ServerOptions, User};
 use csbackup::manifest::{Kind, Severity};
 use csbackup::{
     BackupOptions, Catalogue, Directory, Folder, MappedFiles, RestoreOptions, RestoreTarget, StoredSet,
 };
+use csra_client::{RemoteCa, Target};
+use rpc_auth::{Account, Credentials, Method, Proof, Secret};
 use serde_json::json;
 
 use crate::args::Demo;
+use crate::authority::new_ca;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::Reporter;
-use crate::report;
-
-/// A CA-like database and its logs, recorded by running the original engine: `testdata/PROVENANCE.md`.
-const RECORDED: &[u8] = include_bytes!("../../../testdata/page8k.tar.zst");
-const CRL: &[u8] = include_bytes!("../../../testdata/ExampleCA.crl");
-
-/// An embedded CA in a new directory, from the built-in recording or from another one.
-pub(crate) fn new_ca(dir: &Path, from: Option<&Path>) -> anyhow::Result<CaDirectory> {
-    let ca = Authority { host: "ca01.example.test".to_owned(), name: "ExampleCA".to_owned() };
-    let unpacked = tempfile::tempdir().context("cannot create a temporary folder")?;
-    let recording = match from {
-        Some(folder) => folder,
-        None => {
-            let decoder = zstd::Decoder::new(RECORDED).context("cannot unpack the built-in recording")?;
-            tar::Archive::new(decoder)
-                .unpack(unpacked.path())
-                .context("cannot unpack the built-in recording")?;
-            unpacked.path()
-        }
-    };
-    let mut server = CaDirectory::create_from_engine_set(dir, &ca, recording)?;
-    server.add_dynamic_file("ExampleCA.crl", CRL)?;
-    Ok(server)
-}
+use crate::{report, serve};
 
 pub(crate) fn demo(args: &Demo, printer: Printer) -> anyhow::Result<Exit> {
     let temporary = tempfile::Builder::new().prefix("csbackup-demo-").tempdir();
@@ -57,14 +37,15 @@ pub(crate) fn demo(args: &Demo, printer: Printer) -> anyhow::Result<Exit> {
         None => temporary.path().to_owned(),
     };
     let show = Show { printer, step: std::cell::Cell::new(0) };
-    let mut life = Life {
-        ca: new_ca(&root.join("ca"), None)?,
-        medium: Directory::new(root.join("backup")),
-        root,
-        show,
-        printer,
-    };
+    let (ca, password) = guarded_ca(&root)?;
+    let server = Server::start(&ca, ServerOptions::default())?;
+    serve::announce(&ca, &server, printer);
+    let remote = log_on(&ca, &server, password)?;
+    let medium = Directory::new(root.join("backup"));
+    let mut life = Life { ca, remote, medium, root, show, printer };
     life.run()?;
+    drop(life);
+    server.stop();
     match &args.keep {
         Some(dir) => {
             printer.note(&format!("\nkept in `{0}`: try `csbackup list --dir {0}/backup`", dir.display()))
@@ -73,6 +54,33 @@ pub(crate) fn demo(args: &Demo, printer: Printer) -> anyhow::Result<Exit> {
     }
     printer.result("demo", json!({ "passed": true }), "demo passed");
     Ok(Exit::Done)
+}
+
+/// Who takes the demo's backups.
+const USER: &str = "backup";
+
+/// An embedded CA that lets one user in over the network, with a password made for this run.
+fn guarded_ca(root: &Path) -> anyhow::Result<(CaDirectory, Secret)> {
+    let mut ca = new_ca(&root.join("ca"), None, true)?;
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).context("the system gives no random bytes")?;
+    let password = Secret::new(random.iter().map(|byte| format!("{byte:02x}")).collect());
+    ca.add_user(User {
+        name: USER.to_owned(),
+        domain: None,
+        nt_hash: Some(HexHash::of_password(password.expose())),
+        roles: vec![Role::Operator, Role::Read],
+    })?;
+    Ok((ca, password))
+}
+
+fn log_on(ca: &CaDirectory, server: &Server, password: Secret) -> anyhow::Result<RemoteCa> {
+    let account: Account = USER.parse()?;
+    let credentials = Credentials::new(account, Proof::Password(password), rpc_auth::Options::default())?;
+    let address = server.local_addrs().resolver;
+    let name = Some(ca.authority().name.clone());
+    let target = Target { host: address.ip().to_string(), port: address.port(), name };
+    Ok(RemoteCa::connect(target, csra_client::Options::new(credentials, Method::Negotiate))?)
 }
 
 /// Numbered headings.
@@ -91,7 +99,10 @@ impl Show {
 
 struct Life {
     root: PathBuf,
+    /// Where its files are on this machine.
     ca: CaDirectory,
+    /// The road to it.
+    remote: RemoteCa,
     medium: Directory,
     show: Show,
     printer: Printer,
@@ -116,19 +127,14 @@ impl Life {
     }
 
     fn catalogue(&self) -> anyhow::Result<Catalogue> {
-        Ok(Catalogue::load(&self.medium, Some(self.ca.authority()))?)
+        Ok(Catalogue::load(&self.medium, Some(self.remote.authority()))?)
     }
 
-    fn backup(&self, kind: Kind) -> anyhow::Result<StoredSet> {
+    fn backup(&mut self, kind: Kind) -> anyhow::Result<StoredSet> {
         let files = MappedFiles::new(self.ca.mappings());
         let reporter = Reporter::new(self.printer);
-        let outcome = csbackup::backup(
-            &mut self.ca.connect(),
-            &self.medium,
-            &files,
-            &BackupOptions::default(),
-            &reporter,
-        )?;
+        let outcome =
+            csbackup::backup(&mut self.remote, &self.medium, &files, &BackupOptions::default(), &reporter)?;
         let exit = report::outcome(self.printer, &self.catalogue()?, &outcome);
         ensure!(exit == Exit::Done, "the backup ended with code {}", exit.number());
         let set = outcome.sets.into_iter().next().context("no set was published")?;

@@ -3,8 +3,14 @@
 use std::io;
 use std::process::ExitCode;
 
+use certadm::Error as CallError;
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
 use csbackup::Error;
+use csra_client::Error as WireError;
 use dtyp::HResult;
+
+use crate::args::Args;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,24 +58,24 @@ impl std::fmt::Display for NoRepository {
 
 impl std::error::Error for NoRepository {}
 
+/// Arguments that do not go together, or leave something open: exit code 2, as for what clap finds.
+pub(crate) fn usage(kind: ErrorKind, text: &str) -> anyhow::Error {
+    Args::command().error(kind, text).into()
+}
+
 /// The code for an error that ended a run.
 pub(crate) fn code_of(error: &anyhow::Error) -> Exit {
     if error.downcast_ref::<NoRepository>().is_some() {
         return Exit::NoRepository;
     }
+    if let Some(error) = error.downcast_ref::<WireError>() {
+        return code_of_wire(error);
+    }
+    if let Some(error) = error.downcast_ref::<CallError>() {
+        return code_of_call(error);
+    }
     match error.downcast_ref::<Error>() {
-        Some(Error::Server { source, .. }) => match source.code() {
-            Some(
-                HResult::SERVICE_NOT_ACTIVE
-                | HResult::SERVER_SUSPENDED
-                | HResult::RPC_UNAVAILABLE
-                | HResult::COULD_NOT_CONNECT,
-            ) => Exit::Unreachable,
-            Some(HResult::READ_VERIFY_FAILURE) => Exit::Damage,
-            Some(_) => Exit::Refused,
-            None if source.is_lost() => Exit::Unreachable,
-            None => Exit::Failed,
-        },
+        Some(Error::Server { source, .. }) => code_of_call(source),
         Some(Error::NotOnline { .. }) => Exit::Unreachable,
         Some(Error::Busy { .. }) => Exit::Busy,
         Some(Error::Locked { .. }) => Exit::Locked,
@@ -83,3 +89,48 @@ pub(crate) fn code_of(error: &anyhow::Error) -> Exit {
         _ => Exit::Failed,
     }
 }
+
+fn code_of_call(error: &CallError) -> Exit {
+    match error {
+        CallError::Refused { code, .. } => match *code {
+            HResult::READ_VERIFY_FAILURE => Exit::Damage,
+            HResult::SERVICE_NOT_ACTIVE
+            | SERVICE_DISABLED
+            | SERVER_EXEC_FAILURE
+            | HResult::SERVER_SUSPENDED
+            | HResult::CLASS_NOT_REGISTERED
+            | HResult::DISCONNECTED
+            | HResult::RPC_UNAVAILABLE
+            | HResult::RPC_CALL_FAILED
+            | HResult::COULD_NOT_CONNECT => Exit::Unreachable,
+            _ => Exit::Refused,
+        },
+        CallError::Lost { .. } => Exit::Unreachable,
+        CallError::NoReadRight { .. } => Exit::Refused,
+        _ => Exit::Failed,
+    }
+}
+
+fn code_of_wire(error: &WireError) -> Exit {
+    match error {
+        error if error.is_denied() => Exit::Refused,
+        error if error.is_stopped() => Exit::Unreachable,
+        WireError::Activation { code, .. } => {
+            code_of_call(&CallError::Refused { call: certadm::Call::GetServerState, code: *code })
+        }
+        WireError::NoName { source: Some(source), .. } => code_of_call(source),
+        WireError::NoName { .. } => Exit::Refused,
+        WireError::Resolve { .. }
+        | WireError::Connect { .. }
+        | WireError::Broken { .. }
+        | WireError::Timeout { .. }
+        | WireError::Rpc { .. }
+        | WireError::NoEndpoint { .. } => Exit::Unreachable,
+        _ => Exit::Failed,
+    }
+}
+
+/// `ERROR_SERVICE_DISABLED`.
+const SERVICE_DISABLED: HResult = HResult(0x8007_0422);
+/// `CO_E_SERVER_EXEC_FAILURE`.
+const SERVER_EXEC_FAILURE: HResult = HResult(0x8008_0005);

@@ -1,12 +1,20 @@
 //! `csbackup`: backup and recovery of Microsoft certification authorities.
 
+mod advice;
 mod args;
+mod authority;
 mod commands;
 mod demo;
+mod env;
 mod exit;
+mod log;
+mod password;
+mod ping;
 mod printer;
 mod progress;
 mod report;
+mod road;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -19,11 +27,14 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let printer = Printer::new(args.json, args.quiet);
     progress::catch_interrupts();
-    match commands::run(&args, &printer) {
+    match log::start(&args).and_then(|()| commands::run(&args, &printer)) {
         Ok(code) => code.into(),
         Err(error) => {
+            if let Some(error) = error.downcast_ref::<clap::Error>() {
+                error.exit();
+            }
             let code = exit::code_of(&error);
-            printer.error(&error, code);
+            printer.error(&error, &advice::hints(&error, args.is_remote()), code);
             code.into()
         }
     }

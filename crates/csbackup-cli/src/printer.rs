@@ -59,8 +59,7 @@ impl Printer {
         }
     }
 
-    pub(crate) fn error(self, error: &anyhow::Error, code: Exit) {
-        let hints = error.downcast_ref::<csbackup::Error>().map(csbackup::Error::hints).unwrap_or_default();
+    pub(crate) fn error(self, error: &anyhow::Error, hints: &[&str], code: Exit) {
         let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
         if self.json {
             let value = json!({

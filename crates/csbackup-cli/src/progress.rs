@@ -20,6 +20,11 @@ pub(crate) fn catch_interrupts() {
     });
 }
 
+/// Was the run asked to end?
+pub(crate) fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
 /// Shows a bar on a terminal, steps as JSON, warnings always.
 pub(crate) struct Reporter {
     printer: Printer,
@@ -97,6 +102,6 @@ impl Observer for Reporter {
     }
 
     fn cancelled(&self) -> bool {
-        INTERRUPTED.load(Ordering::SeqCst)
+        interrupted()
     }
 }

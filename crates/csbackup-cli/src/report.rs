@@ -1,6 +1,6 @@
 //! Results as text and as JSON.
 
-use csbackup::manifest::{Content, FileEntry, Severity};
+use csbackup::manifest::{Content, FileEntry, Manifest, Severity};
 use csbackup::{
     Catalogue, FindingEntry, LogRange, NoteBody, Outcome, RestorePlan, StoredSet, TruncationOutcome,
     VerifyReport,
@@ -98,11 +98,16 @@ pub(crate) fn stored(printer: Printer, catalogue: &Catalogue, set: &StoredSet) {
     let rest = generations(manifest.generations());
     lines.push(row("logs", &count(logs.len(), "file"), &total(&logs), &rest));
     let dynamic = of(Content::Dynamic);
-    if !dynamic.is_empty() || !manifest.gaps.is_empty() {
-        let all = dynamic.len() + manifest.gaps.len();
-        let files =
-            if manifest.gaps.is_empty() { count(all, "file") } else { format!("{} of {all}", dynamic.len()) };
-        lines.push(row("dynamic", &files, &total(&dynamic), ""));
+    let config = of(Content::Configuration);
+    let missing = missing_files(manifest);
+    for (what, files, missing) in
+        [("dynamic", dynamic, missing), ("config", config, manifest.gaps.len() - missing)]
+    {
+        let all = files.len() + missing;
+        if all > 0 {
+            let there = if missing == 0 { count(all, "file") } else { format!("{} of {all}", files.len()) };
+            lines.push(row(what, &there, &total(&files), ""));
+        }
     }
     let state = catalogue.state(set);
     let proven = if set.proven() == Some(true) { ", read back" } else { "" };
@@ -115,6 +120,11 @@ fn range(range: Option<LogRange>) -> String {
 }
 
 /// Everything a backup has to say at its end.
+/// How many of the gaps are files that the CA listed; the others are of its configuration.
+fn missing_files(manifest: &Manifest) -> usize {
+    manifest.gaps.iter().filter(|gap| manifest.dynamic_list.contains(&gap.name)).count()
+}
+
 pub(crate) fn outcome(printer: Printer, catalogue: &Catalogue, outcome: &Outcome) -> Exit {
     for set in &outcome.sets {
         stored(printer, catalogue, set);
@@ -146,7 +156,7 @@ pub(crate) fn outcome(printer: Printer, catalogue: &Catalogue, outcome: &Outcome
     printer.result("truncation", value, &text);
     let damaged = outcome.sets.iter().any(|set| set.manifest.worst() == Some(Severity::Error));
     let gaps = outcome.sets.iter().any(|set| !set.manifest.gaps.is_empty());
-    if gaps {
+    if outcome.sets.iter().any(|set| missing_files(&set.manifest) > 0) {
         printer.hint(r"give a readable place for the missing files with `--map '\\HOST\SHARE=PATH'`");
     }
     if damaged {

@@ -96,8 +96,16 @@ struct Links {
 struct Known {
     /// By host and share, in lower case.
     links: HashMap<(String, String), Link>,
-    /// Hosts that refused the credentials.
+    /// Hosts that refused the credentials, or did not answer.
     refusals: HashMap<String, Failure>,
+}
+
+impl Known {
+    /// Remembers why a host is not tried again; returns it for this time.
+    fn not_again(&mut self, host: String, failure: Failure) -> Failure {
+        self.refusals.insert(host, failure.clone().with_hint("not tried again"));
+        failure
+    }
 }
 
 async fn serve(mut queue: mpsc::UnboundedReceiver<Job>, links: Arc<Links>) {
@@ -141,12 +149,9 @@ impl Links {
                 Ok(link)
             }
             Ok(Err(NoLink::Failed(failure))) => Err(failure),
-            Ok(Err(NoLink::Refused(failure))) => {
-                let later = failure.clone().with_hint("not tried again");
-                known.refusals.insert(host, later);
-                Err(failure)
-            }
-            Err(_) => Err(Failure::timed_out(&doing("connect to", place))),
+            Ok(Err(NoLink::Refused(failure))) => Err(known.not_again(host, failure)),
+            // Each further file of the host would wait as long, while the CA's session is open.
+            Err(_) => Err(known.not_again(host, Failure::timed_out(&doing("connect to", place)))),
         }
     }
 

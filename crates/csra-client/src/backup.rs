@@ -5,7 +5,7 @@ use csra::method::{
     BackupCloseFile, BackupEnd, BackupGetAttachmentInformation, BackupGetBackupLogs, BackupGetDynamicFiles,
     BackupOpenFile, BackupReadFile, BackupTruncateLogs, Method, RestoreGetDatabaseLocations,
 };
-use dtyp::multi_string;
+use dtyp::{HResult, multi_string};
 
 use crate::ca::{answered, failed, refused};
 use crate::object::Object;
@@ -108,20 +108,34 @@ impl BackupContext for RemoteBackup<'_> {
         Ok(self.left)
     }
 
+    /// Fills the buffer from as many reads as that takes; what is short of it is the CA's short read,
+    /// or the end.
+    ///
+    /// At the announced end the CA is asked once more: a file that goes on there is not what was
+    /// announced.
     fn read_file(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let chunk = match self.chunk.take() {
-            Some(chunk) => chunk,
-            None => self.fetch()?,
-        };
-        let data = chunk.request.reply(&chunk.stub).map_err(refused)?;
-        let rest = data.get(chunk.taken..).unwrap_or_default();
-        let count = rest.len().min(buffer.len());
-        if let (Some(target), Some(source)) = (buffer.get_mut(..count), rest.get(..count)) {
-            target.copy_from_slice(source);
+        let mut filled = 0;
+        while let Some(space) = buffer.get_mut(filled..).filter(|space| !space.is_empty()) {
+            let chunk = match self.chunk.take() {
+                Some(chunk) => chunk,
+                None if filled > 0 && self.left == 0 => break,
+                None => self.fetch()?,
+            };
+            let data = chunk.request.reply(&chunk.stub).map_err(refused)?;
+            let is_short = u64::try_from(data.len()).unwrap_or(u64::MAX) < u64::from(chunk.request.want);
+            let rest = data.get(chunk.taken..).unwrap_or_default();
+            let count = rest.len().min(space.len());
+            if let (Some(target), Some(source)) = (space.get_mut(..count), rest.get(..count)) {
+                target.copy_from_slice(source);
+            }
+            filled = filled.saturating_add(count);
+            if count < rest.len() {
+                self.chunk = Some(Chunk { taken: chunk.taken.saturating_add(count), ..chunk });
+            } else if is_short {
+                break;
+            }
         }
-        let is_used_up = count == rest.len();
-        self.chunk = (!is_used_up).then(|| Chunk { taken: chunk.taken.saturating_add(count), ..chunk });
-        Ok(count)
+        Ok(filled)
     }
 
     fn close_file(&mut self) -> Result<(), Error> {
@@ -129,7 +143,20 @@ impl BackupContext for RemoteBackup<'_> {
     }
 
     fn truncate_logs(&mut self) -> Result<(), Error> {
-        self.invoke(&BackupTruncateLogs).map(drop)
+        let call = Call::BackupTruncateLogs;
+        // The way was idle while the set was read back, perhaps for hours. Whether it still leads anywhere
+        // is better found out by a call that does nothing: then nothing was truncated for certain.
+        if let Err(error) = self.invoke(&RestoreGetDatabaseLocations) {
+            let code = error.code().unwrap_or(HResult::RPC_UNAVAILABLE);
+            return Err(Error::Refused { call, code });
+        }
+        let stub = self.object.call(call, &BackupTruncateLogs).map_err(|error| match error {
+            // It may come after the deed, and it is not signed.
+            fault @ crate::Error::Fault { .. } => Error::Lost { call, cause: fault.into() },
+            error => failed(call)(error),
+        });
+        self.lost |= stub.as_ref().is_err_and(Error::is_lost);
+        answered::<BackupTruncateLogs>(stub?).map(drop)
     }
 
     fn end(&mut self) -> Result<(), Error> {

@@ -50,7 +50,7 @@ impl RemoteCa {
     ///
     /// [MS-CSRA]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-csra/
     fn discover(&mut self) -> Result<String, Error> {
-        let unknown = Error::NoName { host: self.authority.host.clone() };
+        let host = self.authority.host.clone();
         let mut text = |authority: &str, entry: &str| {
             let method = GetConfigEntry {
                 authority: Some(authority.to_owned()),
@@ -58,11 +58,12 @@ impl RemoteCa {
                 entry: entry.to_owned(),
             };
             match self.invoke(&method) {
-                Ok(Variant::Text(text)) if !text.is_empty() => Some(text),
-                _ => None,
+                Ok(Variant::Text(text)) if !text.is_empty() => Ok(text),
+                Ok(_) => Err(Error::NoName { host: host.clone(), source: None }),
+                Err(error) => Err(Error::NoName { host: host.clone(), source: Some(error.into()) }),
             }
         };
-        let active = text("", "Active").ok_or(unknown)?;
+        let active = text("", "Active")?;
         Ok(text(&active, "CommonName").unwrap_or(active))
     }
 
@@ -85,7 +86,13 @@ impl RemoteCa {
         self.object.as_mut().ok_or(Error::NoEndpoint { host: self.connector.target.host.clone() })
     }
 
-    pub(crate) fn invoke<M: Method>(&mut self, method: &M) -> Result<M::Reply, CallError> {
+    /// Calls any method of the CA's interface, on an object that is activated when there is none.
+    ///
+    /// Not for the methods of a backup session: they belong to [`CertServer::prepare_backup`].
+    ///
+    /// # Errors
+    /// Those of the seam: refused, lost, malformed.
+    pub fn invoke<M: Method>(&mut self, method: &M) -> Result<M::Reply, CallError> {
         let object = self.object().map_err(failed(M::CALL))?;
         object.call(M::CALL, method).map_err(failed(M::CALL)).and_then(answered::<M>)
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use dcerpc::client::{Association, Bound, Call, Config, Event, Security};
 use dcerpc::{HEADER_LEN, Syntax, frag_len};
 use dcom::Endpoint;
+use socket2::{SockRef, TcpKeepalive};
 
 use crate::Error;
 
@@ -38,6 +39,9 @@ pub(crate) struct Channel {
     out: Vec<u8>,
 }
 
+/// Silence after which the system asks the peer for a sign of life.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
 /// Room for several of the largest fragments, so that one system call brings more than one.
 const BUFFER: usize = 256 * 1024;
 
@@ -60,6 +64,9 @@ impl Channel {
     fn over(stream: TcpStream, endpoint: Endpoint, answer: Duration) -> Self {
         // Small requests wait for nothing; without this option they are only slower.
         let _ = stream.set_nodelay(true);
+        // The connection is idle while a set is read back: firewalls forget such connections.
+        let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(KEEP_ALIVE);
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&keep_alive);
         Self {
             endpoint,
             stream,

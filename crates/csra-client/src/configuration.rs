@@ -5,6 +5,8 @@
 //! [MS-CSRA]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-csra/
 //! [MS-WCCE]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-wcce/
 
+use std::time::{Duration, Instant};
+
 use certadm::{ConfigEntry, ConfigValue, Configuration, ConfigurationPart, Error, MissingPart, PartKind};
 use csra::method::{GetCAProperty, GetConfigEntry};
 use csra::value::{CaInfo, PropertyId, PropertyType, Variant};
@@ -19,12 +21,21 @@ const MAX_CERTIFICATES: u32 = 100;
 const MAX_MODULES: usize = 10;
 /// Most values of one key that are asked for.
 const MAX_VALUES: usize = 500;
+/// Most bytes of all answers together.
+const MAX_BYTES: usize = 64 << 20;
+/// Longest time for all answers together: the backup waits meanwhile.
+const MAX_TIME: Duration = Duration::from_secs(120);
+
+/// What a CA says of a property that it does not have.
+const ABSENT: [HResult; 4] =
+    [HResult::PROPERTY_EMPTY, HResult::ENTRY_NOT_FOUND, HResult::INVALID_ARG, HResult::NOT_IMPLEMENTED];
 
 /// Keys of the CA itself with values worth having. Modules are added as they are found.
 const NODES: [&str; 5] = ["", "CSP", "EncryptionCSP", "PolicyModules", "ExitModules"];
 
 pub(crate) fn capture(ca: &mut RemoteCa) -> Configuration {
-    let mut capture = Capture { ca, configuration: Configuration::default() };
+    let configuration = Configuration::default();
+    let mut capture = Capture { ca, configuration, started: Instant::now(), bytes: 0 };
     if let Err(error) = capture.properties().and_then(|()| capture.entries()) {
         let is_begun = !capture.configuration.parts.is_empty() || !capture.configuration.entries.is_empty();
         let what = if is_begun { "rest of the configuration of the CA" } else { "configuration of the CA" };
@@ -36,6 +47,9 @@ pub(crate) fn capture(ca: &mut RemoteCa) -> Configuration {
 struct Capture<'a> {
     ca: &'a mut RemoteCa,
     configuration: Configuration,
+    started: Instant,
+    /// Bytes of the answers so far.
+    bytes: usize,
 }
 
 /// A call that got no reply ends it: with a host that is gone each further one would wait in vain.
@@ -51,6 +65,7 @@ impl Capture<'_> {
             self.missing("some certificates of the CA", &format!("it says that it has {count}"));
             count = MAX_CERTIFICATES;
         }
+        let before = self.configuration.parts.len();
         for index in 0..count {
             self.part(PartKind::Certificate, PropertyId::SIGNING_CERTIFICATE, index)?;
             self.part(PartKind::Chain, PropertyId::SIGNING_CERTIFICATE_CHAIN, index)?;
@@ -59,15 +74,19 @@ impl Capture<'_> {
             self.part(PartKind::CdpUrls, PropertyId::CDP_URLS, index)?;
             self.part(PartKind::AiaUrls, PropertyId::AIA_URLS, index)?;
         }
+        // A certificate that was renewed with its key has no CRL of its own, but some CRL there is.
+        let has_crl = self.configuration.parts.iter().skip(before).any(|part| part.kind == PartKind::Crl);
+        if count > 0 && !has_crl {
+            self.missing("CRL of the CA", "it gives none for any of its certificates");
+        }
         self.part(PartKind::Templates, PropertyId::TEMPLATES, 0)
     }
 
-    /// Stores a property; one that the CA does not have is nothing to miss, except for what every CA
-    /// has.
+    /// Stores a property; one that the CA does not have is nothing to miss, except for its certificate.
     fn part(&mut self, kind: PartKind, id: PropertyId, index: u32) -> Result<(), Error> {
         let is_text = matches!(kind, PartKind::CdpUrls | PartKind::AiaUrls | PartKind::Templates);
         let property = if is_text { PropertyType::String } else { PropertyType::Binary };
-        let needed = matches!(kind, PartKind::Certificate | PartKind::Crl);
+        let needed = kind == PartKind::Certificate;
         let what = format!("{kind:?} {index} of the CA");
         match self.property(id, index, property) {
             Ok(content) if content.is_empty() && needed => self.missing(&what, "the CA's answer is empty"),
@@ -77,11 +96,8 @@ impl Capture<'_> {
                 self.configuration.parts.push(ConfigurationPart { kind, index, content });
             }
             Err(error @ Error::Lost { .. }) => return Err(error),
-            Err(error @ Error::Malformed { .. }) => self.missing(&what, &reason(&error)),
-            Err(error) if needed || error.code() == Some(HResult::ACCESS_DENIED) => {
-                self.missing(&what, &reason(&error))
-            }
-            Err(_) => {}
+            Err(error) if !needed && error.code().is_some_and(|code| ABSENT.contains(&code)) => {}
+            Err(error) => self.missing(&what, &reason(&error)),
         }
         Ok(())
     }
@@ -89,7 +105,10 @@ impl Capture<'_> {
     fn property(&mut self, id: PropertyId, index: u32, kind: PropertyType) -> Result<Vec<u8>, Error> {
         let index = i32::try_from(index).unwrap_or(i32::MAX);
         let method = GetCAProperty { authority: self.ca.name(), id, index, kind: kind.to_wire().into() };
-        Ok(self.ca.invoke(&method)?.0)
+        self.within_limits(certadm::Call::GetCAProperty)?;
+        let content = self.ca.invoke(&method)?.0;
+        self.bytes = self.bytes.saturating_add(content.len());
+        Ok(content)
     }
 
     fn entries(&mut self) -> Result<(), Error> {
@@ -121,7 +140,14 @@ impl Capture<'_> {
         let key = [ca, node].join("\\").trim_matches('\\').to_owned();
         let names = match self.entry(ca, node, "") {
             Ok(Variant::TextList(names)) => names,
-            Ok(_) => return Ok(()),
+            Ok(Variant::Empty | Variant::Null) => return Ok(()),
+            Ok(_) => {
+                self.missing(
+                    &format!("registry key `CertSvc\\Configuration\\{key}`"),
+                    "its values have no list",
+                );
+                return Ok(());
+            }
             // A key that is not there.
             Err(Error::Refused { code: HResult::ENTRY_NOT_FOUND, .. }) => return Ok(()),
             Err(error @ Error::Lost { .. }) => return Err(error),
@@ -130,13 +156,19 @@ impl Capture<'_> {
                 return Ok(());
             }
         };
+        if names.len() > MAX_VALUES {
+            let reason = format!("it has {} values, {MAX_VALUES} are asked for", names.len());
+            self.missing(&format!("some values of registry key `CertSvc\\Configuration\\{key}`"), &reason);
+        }
         for name in names.into_iter().take(MAX_VALUES) {
             let value = match self.entry(ca, node, &name) {
                 Ok(Variant::Long(number)) => ConfigValue::Dword(number.cast_unsigned()),
                 Ok(Variant::Text(text)) => ConfigValue::Text(text),
                 Ok(Variant::TextList(list)) => ConfigValue::List(list),
                 Ok(Variant::Bytes(bytes)) => ConfigValue::Binary(bytes),
-                Ok(Variant::Empty | Variant::Null) => continue,
+                // A subkey, if the list names those too, or a value that went meanwhile.
+                Ok(Variant::Empty | Variant::Null)
+                | Err(Error::Refused { code: HResult::ENTRY_NOT_FOUND, .. }) => continue,
                 Err(error @ Error::Lost { .. }) => return Err(error),
                 Err(error) => {
                     self.missing(&format!("registry value `{name}` of `{key}`"), &reason(&error));
@@ -154,7 +186,25 @@ impl Capture<'_> {
             node: Some(node.to_owned()),
             entry: name.to_owned(),
         };
-        self.ca.invoke(&method)
+        self.within_limits(certadm::Call::GetConfigEntry)?;
+        let value = self.ca.invoke(&method)?;
+        self.bytes = self.bytes.saturating_add(match &value {
+            Variant::Text(text) => text.len(),
+            Variant::TextList(list) => list.iter().map(|text| text.len().saturating_add(24)).sum(),
+            Variant::Bytes(bytes) => bytes.len(),
+            _ => 0,
+        });
+        Ok(value)
+    }
+
+    /// A CA that never comes to an end does not hold up its own backup.
+    fn within_limits(&self, call: certadm::Call) -> Result<(), Error> {
+        let cause = match () {
+            () if self.bytes > MAX_BYTES => "the answers so far are larger than a configuration can be",
+            () if self.started.elapsed() > MAX_TIME => "the answers so far took too long",
+            () => return Ok(()),
+        };
+        Err(Error::Lost { call, cause: cause.into() })
     }
 
     fn missing(&mut self, what: &str, reason: &str) {

@@ -2,6 +2,7 @@ use std::io;
 use std::time::Duration;
 
 use dcerpc::Status;
+use dcerpc::pdu::NakReason;
 use dcom::Endpoint;
 use dtyp::HResult;
 
@@ -92,6 +93,8 @@ pub enum Error {
     NoName {
         /// The host.
         host: String,
+        /// Its answer, when it was none.
+        source: Option<Box<certadm::Error>>,
     },
     /// The user could not log on.
     #[error("cannot log on to {host}")]
@@ -105,8 +108,16 @@ pub enum Error {
 
 impl Error {
     /// The host says that nobody serves the CA's interface: the service is stopped.
+    ///
+    /// The code comes as the result of the activation or as a fault ([MS-DCOM] 3.2.4.2).
+    ///
+    /// [MS-DCOM]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-dcom/
     pub fn is_stopped(&self) -> bool {
-        matches!(self, Self::Activation { code, .. } if STOPPED.contains(code))
+        match self {
+            Self::Activation { code, .. } => STOPPED.contains(code),
+            Self::Fault { status, .. } => STOPPED.contains(&HResult(status.0)),
+            _ => false,
+        }
     }
 
     /// The host refused the user's name or proof.
@@ -119,10 +130,13 @@ impl Error {
         match self {
             Self::Logon { .. } => self.is_logon_refused(),
             Self::Activation { code, .. } => *code == HResult::ACCESS_DENIED,
-            Self::Fault { status, .. } => *status == Status::ACCESS_DENIED,
+            Self::Fault { status, .. } => {
+                *status == Status::ACCESS_DENIED || HResult(status.0) == HResult::ACCESS_DENIED
+            }
             Self::Rpc { source, .. } => match source {
-                dcerpc::Error::Security(dcerpc::security::SecurityError::Denied(_))
-                | dcerpc::Error::BindRefused(_) => true,
+                dcerpc::Error::Security(dcerpc::security::SecurityError::Denied(_)) => true,
+                // Congestion, limits and versions are no judgement of the user.
+                dcerpc::Error::BindRefused(reason) => REFUSALS.contains(reason),
                 dcerpc::Error::Refused(status) => *status == Status::ACCESS_DENIED,
                 _ => false,
             },
@@ -132,6 +146,15 @@ impl Error {
 }
 
 /// What activation answers when the CA's service does not run: class not registered, server
-/// execution failed, service not active, service disabled.
-const STOPPED: [HResult; 4] =
-    [HResult::CLASS_NOT_REGISTERED, HResult(0x8008_0005), HResult::SERVICE_NOT_ACTIVE, HResult(0x8007_0422)];
+/// execution failed, service not active, service disabled, RPC server unavailable.
+const STOPPED: [HResult; 5] = [
+    HResult::CLASS_NOT_REGISTERED,
+    HResult(0x8008_0005),
+    HResult::SERVICE_NOT_ACTIVE,
+    HResult(0x8007_0422),
+    HResult::RPC_UNAVAILABLE,
+];
+
+/// Reasons of a bind_nak that speak of the user; servers use the first for want of a better one.
+const REFUSALS: [NakReason; 3] =
+    [NakReason::NOT_SPECIFIED, NakReason::AUTHENTICATION_TYPE, NakReason::INVALID_CHECKSUM];

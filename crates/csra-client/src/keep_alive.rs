@@ -4,12 +4,13 @@
 //!
 //! [MS-DCOM]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-dcom/
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use dcom::client::{Ping, PingSet};
-use dcom::exporter::{ComplexPing, SimplePing, StatusReply};
+use dcom::exporter::{ComplexPing, ComplexPingReply, SimplePing, StatusReply};
 use dcom::{Oid, iid};
 use ndr::Ndr;
 
@@ -76,7 +77,9 @@ impl Pinger {
     fn run(mut self, stop: &Stop) {
         self.pings.add(self.oid);
         loop {
-            self.ping_logged();
+            if self.ping_logged().is_break() {
+                break;
+            }
             let due = self.pings.due_at().unwrap_or_default();
             if stop.wait(due.saturating_sub(self.started.elapsed())) {
                 break;
@@ -84,16 +87,24 @@ impl Pinger {
         }
         self.pings.remove(self.oid);
         if self.connection.is_some() {
-            self.ping_logged();
+            let _ = self.ping_logged();
         }
     }
 
-    fn ping_logged(&mut self) {
-        if let Err(error) = self.ping() {
-            self.connection = None;
-            self.pings.failed(self.started.elapsed());
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(host = %self.connector.target.host, error, "no sign of life could be given");
+    /// Breaks off where trying again would lock the account.
+    fn ping_logged(&mut self) -> ControlFlow<()> {
+        let Err(error) = self.ping() else { return ControlFlow::Continue(()) };
+        self.connection = None;
+        self.pings.failed(self.started.elapsed());
+        let is_refused = error.is_logon_refused();
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(host = %self.connector.target.host, error, "no sign of life could be given");
+        if is_refused { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn log_status(&self, status: u32) {
+        if status != dcom::status::OK {
+            tracing::warn!(host = %self.connector.target.host, status, "a sign of life was not taken");
         }
     }
 
@@ -102,13 +113,15 @@ impl Pinger {
             Some(Ping::Complex(ping)) => {
                 let what = "IObjectExporter::ComplexPing (opnum 2)";
                 let stub = self.connection()?.call(what, 0, ComplexPing::OPNUM, &ping.to_bytes())?;
-                let reply = decode(what, &stub)?;
+                let reply: ComplexPingReply = decode(what, &stub)?;
+                self.log_status(reply.status);
                 self.pings.complex_answered(self.started.elapsed(), &ping, reply);
             }
             Some(Ping::Simple(ping)) => {
                 let what = "IObjectExporter::SimplePing (opnum 1)";
                 let stub = self.connection()?.call(what, 0, SimplePing::OPNUM, &ping.to_bytes())?;
                 let reply: StatusReply = decode(what, &stub)?;
+                self.log_status(reply.status);
                 self.pings.simple_answered(self.started.elapsed(), reply.status);
             }
             None => {}

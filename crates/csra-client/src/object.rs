@@ -43,7 +43,11 @@ impl Object {
             has_broken: false,
             _keep_alive: None,
         };
-        object.connect()?;
+        if let Err(error) = object.connect() {
+            // Who could not be reached now is not tried again at once: the references expire.
+            object.found.references.clear();
+            return Err(error);
+        }
         let pinged = |reference: &&StdObjRef| reference.flags & StdObjRef::NO_PING == 0;
         if let Some(reference) = object.found.references.iter().find(pinged) {
             object._keep_alive = Some(KeepAlive::start(connector.clone(), reference.oid));
@@ -125,6 +129,9 @@ impl Object {
     }
 
     fn release(&mut self) -> Result<(), Error> {
+        if self.found.references.is_empty() {
+            return Ok(());
+        }
         let all = self.found.references.iter();
         let refs =
             all.map(|got| InterfaceRef { ipid: got.ipid, public: got.public_refs, private: 0 }).collect();

@@ -7,6 +7,8 @@ use certadm::Call;
 use certsrv::Fault;
 use serde_json::Value;
 
+use crate::net::Net;
+use crate::serve::served;
 use crate::world::{Run, World, damage, run_in};
 
 /// Fields by `message_type`, as documented: a heading ``### `type` `` and a table whose first column
@@ -50,6 +52,15 @@ fn runs() -> Vec<Run> {
     ];
     damage(&world.newest().1.join("DataBase/edb0000A.log"));
     runs.push(world.run(&["verify", "latest", "--dir", "sets", "--json"]).exits(4));
+
+    runs.push(world.run(&["ping", "--ca-dir", "ca", "--json"]).exits(0));
+    let password = [("CSBACKUP_PASSWORD", "secret")];
+    runs.push(world.run_with(&password, &["ca", "user", "ca", "backup", "--json"]).exits(0));
+    let net = Net::new();
+    runs.push(net.ping(&["--json"]).exits(0));
+    runs.push(net.backup(&["--json"]).exits(0));
+    #[cfg(unix)]
+    runs.push(served(&net.world).exits(0));
 
     let lost = World::new();
     lost.fault(Call::BackupTruncateLogs, Fault::LostReply);

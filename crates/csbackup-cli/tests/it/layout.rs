@@ -20,7 +20,7 @@ fn database_holds_what_certutil_writes_and_nothing_else() {
         .map(|entry| entry.expect("list the set").file_name().to_string_lossy().into_owned())
         .collect();
     top.sort();
-    assert_eq!(top, ["DataBase", "DynamicFiles", "manifest.json"]);
+    assert_eq!(top, ["Config", "DataBase", "DynamicFiles", "manifest.json"]);
 }
 
 #[test]

@@ -7,6 +7,13 @@ mod json;
 mod judges;
 mod layout;
 mod names;
+mod net;
+mod passwords;
+mod ping;
 mod review;
 mod round_trip;
+mod serve;
+#[cfg(unix)]
+mod smb;
+mod wire;
 mod world;

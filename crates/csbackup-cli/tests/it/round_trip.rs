@@ -75,12 +75,15 @@ fn the_texts_of_list_and_show_are_for_people() {
         kind       incremental (continues <ID>)
         state      good
         taken      <TIME> to <TIME>
-        timeline   293a0b574c1962ed
+        timeline   e9a64ee0f398fe0c
         base       <ID>
         place      database         \\ca01.example.test\C$\Windows\system32\CertLog\ExampleCA.edb
         place      log-directory    \\ca01.example.test\C$\Windows\system32\CertLog
         place      system-directory \\ca01.example.test\C$\Windows\system32\CertLog
         file       DataBase/certbkxp.dat                      324 B
+        file       Config/ca-0.cer                            383 B
+        file       Config/ca-0.crl                            248 B
+        file       Config/CertSvc-Configuration.reg        1.21 KiB
         file       DataBase/edb00005.log                   1.00 MiB  generation 0x5, created 2026-11-22T03:47:48.784Z
         file       DataBase/edb00006.log                   1.00 MiB  generation 0x6, created 2026-11-22T03:47:49.070Z
         file       DataBase/edb00007.log                   1.00 MiB  generation 0x7, created 2026-11-22T03:47:49.371Z

@@ -68,6 +68,11 @@ pub(crate) fn run_in(folder: &Path, args: &[&str]) -> Run {
 fn program(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_csbackup"));
     command.args(args).current_dir(folder).stdin(Stdio::null());
+    for variable in ["CSBACKUP_USER", "CSBACKUP_PASSWORD", "CSBACKUP_LOG", "KRB5_CONFIG", "KRB5CCNAME"] {
+        command.env_remove(variable);
+    }
+    // Nobody's keyring is asked.
+    command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
     command
 }
 
@@ -105,6 +110,13 @@ impl World {
     /// Runs the program in the folder, so that its texts have relative paths.
     pub(crate) fn run(&self, args: &[&str]) -> Run {
         run_in(self.temp.path(), args)
+    }
+
+    /// As [`World::run`], with environment variables.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Run {
+        let mut command = program(self.temp.path(), args);
+        let output = command.envs(variables.iter().copied()).output().expect("run the program");
+        Run::of(output.status, &output.stdout, &output.stderr)
     }
 
     /// A backup of `ca` to `sets`.

@@ -236,6 +236,9 @@ impl Collector<'_, '_> {
         let mut gaps: Vec<Gap> =
             missing.map(|part| Gap { name: part.what.clone(), reason: part.reason.clone() }).collect();
         for name in names {
+            if self.run.observer.cancelled() {
+                return Err(Error::Cancelled);
+            }
             match self.run.files.open(name) {
                 Ok(reader) => {
                     let path = self.taken.unique(SetPath::inside(DYNAMIC_FOLDER, base_name(name)), name);

@@ -5,7 +5,8 @@ use std::net::{TcpListener, TcpStream};
 
 use dcom::{DualStringArray, StringBinding};
 
-use crate::host::{Asked, Change, Host, Script, chain};
+use crate::host::{Host, chain};
+use crate::script::{Asked, Change, Script};
 
 /// What connecting to a host with these bindings says.
 fn error_with(bindings: DualStringArray) -> String {

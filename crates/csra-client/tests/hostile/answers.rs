@@ -5,7 +5,8 @@ use csbackup::Outcome;
 use dcerpc::Status;
 use dtyp::HResult;
 
-use crate::host::{Asked, Change, Host, Script};
+use crate::host::Host;
+use crate::script::{Asked, Change, Script};
 
 /// The calls that a full backup cannot do without.
 const NEEDED: [Call; 7] = [

@@ -3,7 +3,8 @@
 use certadm::Call;
 
 use crate::ca::{CaFile, Content, Files};
-use crate::host::{Asked, Host, Script};
+use crate::host::Host;
+use crate::script::{Asked, Script};
 
 /// A host whose database file is said to have this size, and to have this content.
 fn database(size: u64, content: Content) -> Host {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use certadm::Call;
 use dcerpc::pdu::{Body, Flags, Packet, Response};
 
-use crate::host::{Act, Asked, Host, Script};
+use crate::host::Host;
+use crate::script::{Act, Asked, Script};
 
 /// The largest answer that a client takes, and what may be on its way in sockets' buffers.
 const ENOUGH: u64 = (4 << 20) + (64 << 10) + (16 << 20);

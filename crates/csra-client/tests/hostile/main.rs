@@ -7,4 +7,5 @@ mod backups;
 mod ca;
 mod frames;
 mod host;
+mod script;
 mod silence;

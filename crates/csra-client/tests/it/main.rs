@@ -1,5 +1,6 @@
 //! The road over the network: against the embedded CA on loopback, and against servers that lie.
 
+mod admin;
 mod backup;
 mod configuration;
 mod cuts;

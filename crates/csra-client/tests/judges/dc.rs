@@ -47,7 +47,10 @@ impl Session {
         let security = Security { initiator, level: Level::Privacy };
         self.association.bind(&[MANAGEMENT], Some(security), &mut out).map_err(chain)?;
         match self.event(out)? {
-            Event::Bound(bound) => Ok(self.bound = Some(bound)),
+            Event::Bound(bound) => {
+                self.bound = Some(bound);
+                Ok(())
+            }
             other => Err(format!("{other:?}")),
         }
     }

@@ -88,9 +88,8 @@ fn pump(
     part: Option<Part>,
     progress: &AtomicU8,
 ) -> std::io::Result<()> {
-    let mut pdu = Vec::new();
     loop {
-        pdu.resize(HEADER, 0);
+        let mut pdu = vec![0; HEADER];
         from.read_exact(&mut pdu)?;
         pdu.resize(usize::from(u16::from_le_bytes([pdu[8], pdu[9]])).max(HEADER), 0);
         from.read_exact(&mut pdu[HEADER..])?;

@@ -99,33 +99,6 @@ impl Service {
     }
 }
 
-fn start(command: &mut Command) -> Self {
-        let (mut child, stdin) = start(command);
-        let line = first_line(child.stdout.take());
-        let Ok(Some(facts)) = line.recv_timeout(PATIENCE) else {
-            drop(stdin);
-            let _ = child.wait();
-            panic!("{command:?}: {}", text_of(child.stderr.take()).recv().unwrap_or_default());
-        };
-        Self { child, stdin: Some(stdin), facts }
-    }
-
-    pub(crate) fn path(&self, pointer: &str) -> &Path {
-        Path::new(self.text(pointer))
-    }
-
-    pub(crate) fn text(&self, pointer: &str) -> &str {
-        self.facts.pointer(pointer).and_then(Value::as_str).expect("the service says it")
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        self.stdin = None;
-        let _ = self.child.wait();
-    }
-}
-
 fn start(command: &mut Command) -> (Child, ChildStdin) {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = world::spawn(command).expect("start a judge");

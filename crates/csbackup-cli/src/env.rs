@@ -1,0 +1,26 @@
+//! Every environment variable of the program.
+//!
+//! Beside these, libraries honour `NO_COLOR`, and those for Kerberos `KRB5_CONFIG` and `KRB5CCNAME`.
+
+use std::env::{self, VarError};
+
+use anyhow::bail;
+
+/// Who logs on, where `--user` does not say.
+pub(crate) const USER: &str = "CSBACKUP_USER";
+/// The password, where no option says where it is.
+pub(crate) const PASSWORD: &str = "CSBACKUP_PASSWORD";
+/// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
+pub(crate) const LOG: &str = "CSBACKUP_LOG";
+/// Set to anything: no colours.
+pub(crate) const NO_COLOR: &str = "NO_COLOR";
+
+/// The value of a variable; one that is empty is not set.
+pub(crate) fn value(name: &str) -> anyhow::Result<Option<String>> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        // The error of the standard library would show the value.
+        Err(VarError::NotUnicode(_)) => bail!("the environment variable {name} is not UTF-8"),
+    }
+}
