@@ -24,7 +24,8 @@ pub struct CaDirectory {
 }
 
 impl CaDirectory {
-    /// Opens a CA directory and finishes a deletion of logs that was interrupted.
+    /// Opens a CA directory and finishes a deletion of logs that was interrupted. Warns (`tracing`) of a
+    /// `ca.toml` with hashes that others than its owner may read.
     ///
     /// # Errors
     /// A folder that is no CA directory, or whose files contradict each other.
@@ -33,6 +34,9 @@ impl CaDirectory {
         let file = Site::config_file(dir);
         let config: Config = disk::read_toml(&file)?;
         config.check(&file)?;
+        if config.has_secrets() && disk::is_shared(&file) {
+            tracing::warn!(file = %file.display(), "NT hashes, as good as passwords, are not private");
+        }
         let site = Site::new(dir, config);
         let last = site.current()?;
         let states = count_states(dir);

@@ -10,10 +10,17 @@ use serde::de::DeserializeOwned;
 
 use crate::{Error, names};
 
-/// Reads a TOML file.
+/// Reads a TOML file. An error says the line and what is wrong, but not what stands there: the line may
+/// be that of a secret.
 pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
-    toml::from_str(&text).map_err(Error::syntax(path))
+    toml::from_str(&text).map_err(|error: toml::de::Error| Error::Syntax {
+        path: path.to_owned(),
+        cause: match error.span().and_then(|span| text.get(..span.start)) {
+            Some(before) => format!("line {}: {}", before.split('\n').count(), error.message()).into(),
+            None => error.message().into(),
+        },
+    })
 }
 
 /// Replaces a TOML file; after a crash either the old or the new content is there, whole.
@@ -43,6 +50,20 @@ fn replace<T: Serialize>(path: &Path, value: &T, options: &OpenOptions) -> Resul
     match path.parent() {
         Some(folder) => sync_folder(folder),
         None => Ok(()),
+    }
+}
+
+/// May others than the owner read or write a file? Only known on Unix.
+pub(crate) fn is_shared(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
     }
 }
 

@@ -43,10 +43,11 @@ pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 pub struct ServerOptions {
     /// Connections at a time, for each of the two listeners. One more is closed at once. Default 64.
     pub max_connections: usize,
-    /// Time from the connection to a proven identity; for the next client after it too. Default 30 s.
+    /// Time from the connection to the proof of being a user of `ca.toml`, whatever comes meanwhile.
+    /// Default 30 s.
     pub logon_timeout: Duration,
-    /// Time for one PDU to arrive once its first byte is there, and for a reply to be taken. Default
-    /// 60 s.
+    /// Time for one PDU to arrive once its first byte is there; and, while a reply is sent, time in
+    /// which the client has to take some of it. Default 60 s.
     pub pdu_timeout: Duration,
     /// Time without a call after which a connection is closed when its user has no object. With an
     /// object it stays: pings and calls decide how long that lives. Default 10 min.
@@ -176,11 +177,8 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.host.begin_stop();
-        for address in [self.addrs.resolver, self.addrs.exporter] {
-            listener::wake(address);
-        }
-        for listener in self.listeners.drain(..) {
-            let _ = listener.join();
+        for (listener, address) in self.listeners.drain(..).zip([self.addrs.resolver, self.addrs.exporter]) {
+            listener::end(listener, address);
         }
         self.connections.close(GRACE);
         if let Some((stop, reaper)) = self.reaper.take() {

@@ -154,13 +154,21 @@ impl<T> ObjectTable<T> {
     /// # Errors
     /// [`HResult::DISCONNECTED`] for an unknown one, or one whose references were all released.
     pub fn call(&mut self, ipid: Ipid, now: Duration) -> Result<(Oid, Guid, &mut T), HResult> {
-        let interface = self.interfaces.get(&ipid).ok_or(HResult::DISCONNECTED)?;
-        if interface.public == 0 && interface.private == 0 {
-            return Err(HResult::DISCONNECTED);
-        }
+        let interface = self.interfaces.get(&ipid).filter(|interface| interface.is_held());
+        let interface = interface.ok_or(HResult::DISCONNECTED)?;
         let object = self.objects.get_mut(&interface.oid).ok_or(HResult::DISCONNECTED)?;
         object.last_call = now;
         Ok((interface.oid, interface.iid, &mut object.value))
+    }
+
+    /// The object behind the object UUID of a call, for a look at it: no sign of life.
+    ///
+    /// # Errors
+    /// Those of [`ObjectTable::call`].
+    pub fn object(&self, ipid: Ipid) -> Result<&T, HResult> {
+        let interface = self.interfaces.get(&ipid).filter(|interface| interface.is_held());
+        let object = interface.and_then(|interface| self.objects.get(&interface.oid));
+        object.map(|object| &object.value).ok_or(HResult::DISCONNECTED)
     }
 
     /// `RemQueryInterface`: references to other interfaces of the object behind `ipid`. With 0
@@ -213,8 +221,10 @@ impl<T> ObjectTable<T> {
 
     /// `ComplexPing`: makes or changes a set, and pings it.
     ///
-    /// Objects that are not (or no longer) in the table are left out of the set without an error. A
-    /// request with a sequence number that is not newer than the set's pings and adds, which harms
+    /// Objects that are not (or no longer) in the table are left out of the set without an error; a new
+    /// set without any that is gets [`status::INVALID_OID`]: there is nothing to ping.
+    ///
+    /// A request with a sequence number that is not newer than the set's pings and adds, which harms
     /// nothing, but does not delete: impacket sends numbers that do not grow.
     pub fn complex_ping(
         &mut self,
@@ -231,18 +241,22 @@ impl<T> ObjectTable<T> {
 
     /// Takes out what is given up, so that the server can end what it was doing: objects without
     /// references, and those whose last call and last ping are more than [`PERIODS`] times
-    /// `ping_period` ago. To be called now and then.
-    pub fn reclaim(&mut self, now: Duration, ping_period: Duration) -> Vec<(Oid, T)> {
+    /// `ping_period` ago. What `is_busy` (a call to it runs) stays for the next time. To be called now
+    /// and then.
+    pub fn reclaim(
+        &mut self,
+        now: Duration,
+        ping_period: Duration,
+        is_busy: impl Fn(&T) -> bool,
+    ) -> Vec<(Oid, T)> {
         let patience = ping_period.saturating_mul(PERIODS);
         let is_old = |at: Duration| now.saturating_sub(at) > patience;
         self.sets.expire(is_old);
         let is_lost = |(oid, object): (&Oid, &Object<T>)| {
-            let is_held = self
-                .interfaces
-                .values()
-                .any(|interface| interface.oid == *oid && (interface.public > 0 || interface.private > 0));
+            let mut interfaces = self.interfaces.values();
+            let is_held = interfaces.any(|interface| interface.oid == *oid && interface.is_held());
             let is_silent = is_old(object.last_call) && !self.sets.contains(*oid);
-            (!is_held || is_silent).then_some(*oid)
+            ((!is_held || is_silent) && !is_busy(&object.value)).then_some(*oid)
         };
         let lost: Vec<Oid> = self.objects.iter().filter_map(is_lost).collect();
         lost.into_iter().filter_map(|oid| self.remove(oid).map(|value| (oid, value))).collect()
@@ -283,6 +297,12 @@ impl<T> ObjectTable<T> {
             }
         };
         Ok(StdObjRef { flags: 0, public_refs: refs, oxid: self.oxid, oid, ipid })
+    }
+}
+
+impl Interface {
+    fn is_held(&self) -> bool {
+        self.public > 0 || self.private > 0
     }
 }
 

@@ -27,14 +27,23 @@ pub(crate) mod usage {
     pub(crate) const AP_REP: u8 = 12;
 }
 
+/// Bytes of a name with its realm: more are no name, and everybody can have them logged.
+const MAX_NAME: usize = 1024;
+
 /// A sequence of names with the type `name-type`.
 pub(crate) fn read_name(reader: Reader<'_>, realm: &str) -> Result<Principal, Malformed> {
     let mut name = reader.sequence("PrincipalName")?;
     name.field(0, "name-type")?.integer("name-type")?;
     let mut strings = name.field(1, "name-string")?.sequence("name-string")?;
     let mut components = Vec::new();
+    let mut len = realm.len();
     while !strings.is_empty() {
-        components.push(strings.next_string("name-string")?);
+        let component = strings.next_string("name-string")?;
+        len = len.saturating_add(component.len()).saturating_add(1);
+        if len > MAX_NAME {
+            return Err(Malformed("length of a PrincipalName"));
+        }
+        components.push(component);
     }
     Ok(Principal::new(components, realm))
 }

@@ -104,6 +104,8 @@ enum State {
 struct Replied {
     session: Key,
     subkey: Key,
+    /// Checksum of the AP-REP that was sent.
+    sent: [u8; MAC],
     client: Principal,
     /// First sequence numbers: ours, the client's.
     send: u32,
@@ -160,9 +162,12 @@ fn answer(shared: &Shared, token: &[u8]) -> Result<(Vec<u8>, Replied), SecurityE
         sequence,
     };
     let token = reply.write(&ticket.key)?;
+    // The cipher is the last element, and its checksum the end of it.
+    let sent = token.last_chunk().copied().unwrap_or_default();
     let replied = Replied {
         session: ticket.key,
         subkey,
+        sent,
         client: ticket.client,
         send: sequence,
         receive: authenticator.sequence,
@@ -187,6 +192,11 @@ fn check_times(service: &Principal, ticket: &TicketPart) -> Result<(), SecurityE
 ///
 /// [MS-KILE]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-kile/
 fn finish(replied: &Replied, token: &[u8]) -> Result<Accepted, SecurityError> {
+    // Our own, which anybody can send back, proves nothing. Looked for in all of the token: the encoding
+    // around a cipher can be changed, the cipher cannot.
+    if token.windows(MAC).any(|bytes| bytes == replied.sent) {
+        return Err(SecurityError::Denied("the last AP-REP is the one we sent".to_owned()));
+    }
     let last = ApRep::read(unframed(token)?, &replied.session)?.ok_or_else(|| {
         SecurityError::Denied("the last AP-REP was not made with the ticket's key".to_owned())
     })?;

@@ -55,12 +55,15 @@ impl<'a> Authenticate<'a> {
     /// Reads a message.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// See [`Error`]; [`Error::Long`] for a name of more than 256 UTF-16 units.
     pub fn decode(message: &'a [u8]) -> Result<Self, Error> {
         field::check_type(message, TYPE)?;
         let flags = field::number(message, 60, "NegotiateFlags")?;
         let version = field::version(message, 64, flags);
-        let text = |at, what| field::text(field::payload(message, at, what)?, what);
+        let text = |at, what| match field::payload(message, at, what)? {
+            bytes if bytes.len() > MAX_NAME => Err(Error::Long { what, length: bytes.len() }),
+            bytes => field::text(bytes, what),
+        };
         Ok(Self {
             lm_response: field::payload(message, 12, "LmChallengeResponse")?,
             nt_response: field::payload(message, 20, "NtChallengeResponse")?,
@@ -113,4 +116,6 @@ fn has_room_for_mic(message: &[u8]) -> bool {
 }
 
 const TYPE: u32 = 3;
+/// Bytes of a name: longer ones are none, and a server's log repeats them.
+const MAX_NAME: usize = 512;
 const PAYLOAD_AFTER_MIC: u32 = 88;

@@ -37,7 +37,7 @@ pub enum Error {
     },
     /// A text that is not an NT hash. The text is not repeated: it may be a password.
     Hash,
-    /// A value is too long for its field.
+    /// A value is too long for its field, or longer than it can be in good faith.
     Long {
         /// The field.
         what: &'static str,

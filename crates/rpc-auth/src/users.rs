@@ -4,8 +4,8 @@ use std::sync::Arc;
 /// The users that may log on with NTLM.
 ///
 /// Names and domains are compared without regard to case. A user without a domain is one of the
-/// machine: whatever domain the client names. A user with one is found under its name, under the server's
-/// DNS domain when it is that of the server, and under no domain at all.
+/// machine: whatever domain the client names. A user with one is found under its name, under both the
+/// NetBIOS and the DNS name when it is either of the server's, and under no domain at all.
 #[derive(Debug, Clone, Default)]
 pub struct Users(Vec<User>);
 
@@ -32,11 +32,14 @@ impl ntlm::Users for Known {
             Some(upn) if domain.is_empty() => upn,
             _ => (user, domain),
         };
-        let is_ours = !domain.is_empty() && same(domain, &self.host.dns_domain);
-        let domain = if is_ours { self.host.netbios_domain.as_str() } else { domain };
+        let is_ours = |domain: &str| {
+            let Host { netbios_domain, dns_domain, .. } = self.host.as_ref();
+            !domain.is_empty() && (same(domain, netbios_domain) || same(domain, dns_domain))
+        };
         let named = || self.users.0.iter().filter(|known| same(&known.name, user));
         named()
             .find(|known| same(&known.domain, domain))
+            .or_else(|| named().find(|known| is_ours(domain) && is_ours(&known.domain)))
             .or_else(|| named().find(|known| known.domain.is_empty() || domain.is_empty()))
             .cloned()
     }

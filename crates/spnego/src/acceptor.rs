@@ -85,7 +85,9 @@ impl Acceptor {
             })
         });
         let (position, oid) = found.ok_or_else(|| {
-            SecurityError::Denied(format!("none of the client's mechTypes {oids:?} is served"))
+            let (first, more) = oids.split_at(oids.len().min(NAMED));
+            let more = if more.is_empty() { "" } else { " and more" };
+            SecurityError::Denied(format!("none of the client's mechTypes {first:?}{more} is served"))
         })?;
         Ok((oid, self.services.swap_remove(position).acceptor))
     }
@@ -181,4 +183,6 @@ pub(crate) fn over() -> SecurityError {
     SecurityError::Malformed("the negotiation is over".to_string())
 }
 
+/// Mechanisms that a refusal names: everybody can have it logged.
+const NAMED: usize = 5;
 const NTLM_SIGNATURE: &[u8] = b"NTLMSSP\0";

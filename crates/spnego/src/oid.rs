@@ -20,12 +20,12 @@ impl Oid<'static> {
     pub const ALL_NTLM: &'static [Self] = &[Self::NTLM];
 }
 
-/// Dotted, as far as 32 bits carry each arc.
+/// Dotted, as far as 32 bits carry each arc; of one that is longer than any in use the start.
 impl fmt::Display for Oid<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut arc = 0u32;
         let mut first = true;
-        for byte in self.0 {
+        for byte in self.0.iter().take(PRINTED) {
             arc = arc << 7 | u32::from(byte & 0x7f);
             if byte & 0x80 != 0 {
                 continue;
@@ -38,7 +38,7 @@ impl fmt::Display for Oid<'_> {
             }
             (arc, first) = (0, false);
         }
-        Ok(())
+        if self.0.len() > PRINTED { f.write_str("...") } else { Ok(()) }
     }
 }
 
@@ -47,3 +47,6 @@ impl fmt::Debug for Oid<'_> {
         fmt::Display::fmt(self, f)
     }
 }
+
+/// Bytes of an OID that are printed.
+const PRINTED: usize = 32;

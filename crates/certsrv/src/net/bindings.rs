@@ -6,7 +6,9 @@ use dcom::{DualStringArray, SecurityBinding, StringBinding};
 
 use crate::Config;
 
-/// The addresses of `ca.toml`, or the one that the client came to; with the mechanisms that are served.
+/// The addresses of `ca.toml`, or the one that the client came to; with the mechanisms that this server
+/// has. NTLM and the negotiation are named whether or not there are users with hashes: the bindings are
+/// for everybody, and need not tell.
 pub(super) fn at(config: &Config, local: IpAddr, port: Option<u16>) -> DualStringArray {
     let mut hosts = config.network.advertise.clone();
     if hosts.is_empty() {

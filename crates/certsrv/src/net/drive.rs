@@ -26,8 +26,8 @@ struct Connection<'a> {
     association: Association,
     peer: Peer,
     begun: Instant,
-    /// Somebody proved who he is; who that is, if `ca.toml` knows him.
-    proven: Option<Option<UserNumber>>,
+    /// A user of `ca.toml` proved who he is. Anybody else who did is a stranger still.
+    proven: Option<UserNumber>,
     out: Vec<u8>,
 }
 
@@ -60,15 +60,12 @@ impl Connection<'_> {
         self.stream.set_write_timeout(Some(options.pdu_timeout))?;
         let mut inlet = Inlet::new(self.stream);
         loop {
-            let idle = match self.proven {
-                Some(_) => options.idle_timeout,
-                // Whoever does not say who he is gets this long, whatever he does meanwhile.
-                None => options
-                    .logon_timeout
-                    .checked_sub(self.begun.elapsed())
-                    .ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, "nobody logged on"))?,
+            // Whoever does not say who he is gets this long, whatever he does meanwhile.
+            let end = match self.proven {
+                Some(_) => None,
+                None => self.begun.checked_add(options.logon_timeout),
             };
-            match inlet.next(idle, options.pdu_timeout)? {
+            match inlet.next(options.idle_timeout, options.pdu_timeout, end)? {
                 Arrival::Pdu(pdu) => {
                     if self.take(pdu)? {
                         return Ok(());
@@ -89,7 +86,7 @@ impl Connection<'_> {
 
     /// A silent client that has objects may come back to them.
     fn is_awaited(&self) -> bool {
-        self.proven.flatten().is_some_and(|user| self.host.objects_of(user) > 0)
+        self.proven.is_some_and(|user| self.host.objects_of(user) > 0)
     }
 
     /// Takes one PDU; true when the connection is to be closed.
@@ -124,7 +121,8 @@ impl Connection<'_> {
             Some(_) => info!(mechanism = identity.mechanism, level = ?security.level, "logon"),
             None => warn!(mechanism = identity.mechanism, "logon of somebody `ca.toml` does not know"),
         }
-        self.proven = Some(known.map(UserNumber));
+        // Who came first stays when a second one of the connection is unknown.
+        self.proven = known.map(UserNumber).or(self.proven);
     }
 
     fn answer(&mut self, request: &Request) -> io::Result<bool> {

@@ -138,7 +138,8 @@ impl Host {
         let engine = DirectoryEngine::new(Arc::clone(&self.site));
         let services =
             CaServices { site: Arc::clone(&self.site), unregistered: Arc::clone(&self.unregistered) };
-        let caller: Caller = who.caller;
+        // Calls that are not sealed never get to the object, however it was activated.
+        let caller = Caller { sealed: true, ..who.caller };
         let state = CaState {
             object: Object::new(gate, caller, engine, services),
             plan: Plan::new(&self.site.config.faults),
@@ -150,12 +151,15 @@ impl Host {
         object
     }
 
-    /// The object and interface behind an IPID, for its owner only.
+    /// The object and interface behind an IPID, for its owner only, whose sign of life that is.
     pub(super) fn find(&self, ipid: Ipid, user: UserNumber) -> Result<(Oid, Guid, Arc<CaObject>), HResult> {
         let now = self.now();
         let mut table = self.table();
+        if table.object(ipid)?.user != user {
+            return Err(HResult::ACCESS_DENIED);
+        }
         let (oid, iid, object) = table.call(ipid, now)?;
-        if object.user == user { Ok((oid, iid, Arc::clone(object))) } else { Err(HResult::ACCESS_DENIED) }
+        Ok((oid, iid, Arc::clone(object)))
     }
 
     /// Where the exporter is, for a client that came to `local`.
@@ -177,7 +181,9 @@ impl Host {
 
     /// Gives up objects that were released or whose clients are lost.
     pub(super) fn reclaim(&self) -> usize {
-        let lost = self.table().reclaim(self.now(), self.ping_period());
+        // Who makes a call has a second reference: a client that waits for an answer is not lost.
+        let is_busy = |object: &Arc<CaObject>| Arc::strong_count(object) > 1;
+        let lost = self.table().reclaim(self.now(), self.ping_period(), is_busy);
         for (oid, object) in &lost {
             let name = self.site.config.users.get(object.user.0).map(|user| user.name.as_str());
             info!(%oid, user = name, "object given up: released, or its client is lost");

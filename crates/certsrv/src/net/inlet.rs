@@ -32,12 +32,19 @@ impl<'a> Inlet<'a> {
         Self { stream, bytes: vec![0; FIRST_BUFFER], filled: 0, taken: 0, timeout: None }
     }
 
-    /// The next PDU: waits `idle` for it to begin, and `pdu` for it to be whole then.
+    /// The next PDU: waits `idle` for it to begin, and `pdu` for it to be whole then; for neither longer
+    /// than until `end`.
     ///
     /// # Errors
-    /// The socket's; [`io::ErrorKind::TimedOut`] within a PDU; [`io::ErrorKind::UnexpectedEof`] for an
-    /// end within a PDU; [`io::ErrorKind::InvalidData`] for what is no PDU at all.
-    pub(super) fn next(&mut self, idle: Duration, pdu: Duration) -> io::Result<Arrival<'_>> {
+    /// The socket's; [`io::ErrorKind::TimedOut`] within a PDU, and at `end`;
+    /// [`io::ErrorKind::UnexpectedEof`] for an end within a PDU; [`io::ErrorKind::InvalidData`] for what
+    /// is no PDU at all.
+    pub(super) fn next(
+        &mut self,
+        idle: Duration,
+        pdu: Duration,
+        end: Option<Instant>,
+    ) -> io::Result<Arrival<'_>> {
         self.bytes.copy_within(self.taken..self.filled, 0);
         self.filled = self.filled.saturating_sub(self.taken);
         self.taken = 0;
@@ -59,6 +66,10 @@ impl<'a> Inlet<'a> {
             let left = match begun {
                 None => idle,
                 Some(begun) => pdu.checked_sub(begun.elapsed()).ok_or(io::ErrorKind::TimedOut)?,
+            };
+            let left = match end.map(|end| end.checked_duration_since(Instant::now())) {
+                None => left,
+                Some(until) => left.min(until.ok_or(io::ErrorKind::TimedOut)?),
             };
             self.wait_at_most(left)?;
             let free = self.bytes.get_mut(self.filled..).unwrap_or_default();

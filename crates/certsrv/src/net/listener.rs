@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
@@ -49,8 +49,23 @@ fn take(stream: TcpStream, peer: SocketAddr, role: Role, host: &Arc<Host>, conne
     }
 }
 
+/// Waits for the end of a listener that is to stop. One that no connection reaches is left alone, and
+/// ends with the next client's: `stop` is not to hang.
+pub(super) fn end(listener: JoinHandle<()>, address: SocketAddr) {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        if listener.is_finished() {
+            let _ = listener.join();
+            return;
+        }
+        wake(address);
+        thread::sleep(MOMENT);
+    }
+    warn!(%address, "a listener could not be told to stop");
+}
+
 /// Lets a listener look up, so that it sees that it is to stop.
-pub(super) fn wake(address: SocketAddr) {
+fn wake(address: SocketAddr) {
     let mut address = address;
     if address.ip().is_unspecified() {
         address.set_ip(match address.ip() {
@@ -62,3 +77,6 @@ pub(super) fn wake(address: SocketAddr) {
 }
 
 const PAUSE: Duration = Duration::from_millis(50);
+/// Between two attempts to wake a listener, and for all of them.
+const MOMENT: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_secs(5);

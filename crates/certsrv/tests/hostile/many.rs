@@ -91,28 +91,32 @@ fn pings_are_no_longer_than_a_request_and_sets_are_limited() {
         let resolver = server.local_addrs().resolver;
         Wire::user(resolver, &[iid::OBJECT_EXPORTER], "nobody", PASSWORD, Level::Privacy).unwrap()
     };
-    let ping = |set, count| {
-        ComplexPing { set, sequence: 1, add: (1..=count).map(Oid).collect(), delete: Vec::new() }.to_bytes()
+    let ping = |oids: &[Oid]| {
+        ComplexPing { set: SetId(0), sequence: 1, add: oids.into(), delete: Vec::new() }.to_bytes()
     };
+    let unknown = |count| (1..=count).map(Oid).collect::<Vec<_>>();
     // A million does not fit.
-    assert!(connect().call(0, ComplexPing::OPNUM, None, &ping(SetId(0), 1_000_000)).is_err());
+    assert!(connect().call(0, ComplexPing::OPNUM, None, &ping(&unknown(1_000_000))).is_err());
     let mut wire = connect();
-    let refused = wire.call(0, ComplexPing::OPNUM, None, &ping(SetId(0), 30_000));
+    let refused = wire.call(0, ComplexPing::OPNUM, None, &ping(&unknown(30_000)));
     assert_eq!(refused, Err(Failed::Fault(Status::BAD_STUB_DATA)));
-    let mut change = |set, count| {
-        let reply = wire.call(0, ComplexPing::OPNUM, None, &ping(set, count)).unwrap();
-        ComplexPingReply::from_bytes(&reply).unwrap()
+    let mut status_of = |oids: &[Oid]| {
+        let reply = wire.call(0, ComplexPing::OPNUM, None, &ping(oids)).unwrap();
+        ComplexPingReply::from_bytes(&reply).unwrap().status
     };
-    // Of objects that there are not, none is remembered.
-    let first = change(SetId(0), 1000);
-    assert_eq!(first.status, 0);
-    let made = (0..2000).filter(|_| change(SetId(0), 1).status == 0).count();
-    assert!(made < 1100, "{made} sets");
-    assert_eq!(change(SetId(0), 1).status, status::OUT_OF_RESOURCES);
+    // Objects that there are not are not remembered.
+    assert_eq!(status_of(&unknown(4000)), status::INVALID_OID);
+    let object = || {
+        let activated = activate_class(&server, "nobody", csra::CLSID_CERT_ADMIN).unwrap();
+        activated.interfaces[0].object.as_ref().unwrap().standard().unwrap().oid
+    };
+    let own = object();
+    let made = (0..2000).filter(|_| status_of(&[own]) == 0).count();
+    assert!((1..1100).contains(&made), "{made} sets");
+    assert_eq!(status_of(&[own]), status::OUT_OF_RESOURCES);
     hand.advance(FOREVER);
     server.reclaim();
-    assert_eq!(change(SetId(0), 1).status, 0);
-    assert_eq!(change(first.set, 1).status, status::INVALID_SET);
+    assert_eq!(status_of(&[object()]), 0);
     assert_serves(&server);
 }
 

@@ -36,7 +36,12 @@ impl Raw {
 
     /// False when the server is gone.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).is_ok()
+        match self.stream.write_all(bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                panic!("neither taken nor closed")
+            }
+            sent => sent.is_ok(),
+        }
     }
 
     /// The server's next PDU; `None` when it has closed.

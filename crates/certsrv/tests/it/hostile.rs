@@ -70,6 +70,66 @@ fn damaged_bookkeeping_does_not_open_and_is_named() {
 }
 
 #[test]
+fn a_typo_in_a_line_with_a_hash_does_not_show_it() {
+    let hash = "fc525c9683e8fe067095ba2ddc971889";
+    let user = |line: &str| format!("host = 'a'\nname = 'x'\n\n[[user]]\nname = 'b'\n{line}\n");
+    for (typo, what) in [
+        (format!("nt_hash = \"{hash}"), "line 6: "),
+        (format!("nt_hash = \"{hash}0\""), "line 6: nt_hash is not 32 hex digits"),
+        (format!("nthash = \"{hash}\""), "line 6: unknown field `nthash`"),
+        (format!("nt_hash = {hash}"), "line 6: "),
+    ] {
+        let at = Invented::new();
+        write("ca.toml", user(&typo))(at.path());
+        let error = CaDirectory::open(at.path()).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap();
+        assert!(cause.to_string().starts_with(what), "{cause}");
+        assert!(!format!("{error} {cause} {error:?}").contains("fc525c"), "{error:?}");
+    }
+}
+
+/// Keeps what is logged.
+struct Log(std::sync::Arc<std::sync::Mutex<String>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut log = self.0.lock().unwrap();
+        event.record(&mut |_: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            log.push_str(&format!("{value:?} "));
+        });
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+#[cfg(unix)]
+fn hashes_that_others_may_read_are_warned_of() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut at = Invented::new();
+    at.reconfigure(|config| config.users = crate::wire::users());
+    let opened = |mode| {
+        fs::set_permissions(at.path().join("ca.toml"), fs::Permissions::from_mode(mode)).unwrap();
+        let log = std::sync::Arc::default();
+        let subscriber = Log(std::sync::Arc::clone(&log));
+        tracing::subscriber::with_default(subscriber, || CaDirectory::open(at.path()).unwrap());
+        std::mem::take(&mut *log.lock().unwrap())
+    };
+    assert_eq!(opened(0o600), "");
+    for mode in [0o640, 0o604] {
+        assert!(opened(mode).contains("ca.toml"), "{mode:o}");
+    }
+}
+
+#[test]
 fn odd_contents_are_refused_call_by_call() {
     let (ok, missing, no_base) = (HResult::OK, HResult::MISSING_LOG_FILE, HResult::MISSING_FULL_BACKUP);
     let bookkeeping =

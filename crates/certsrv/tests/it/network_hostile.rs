@@ -88,7 +88,16 @@ fn levels_below_what_is_needed_are_refused() {
     let request = RemoteActivation { this: this(), activation, mode: 0 }.to_bytes();
     assert_eq!(connect(Level::Connect).call(0, 0, None, &request), Err(RPC_DENIED));
     let reply = connect(Level::Integrity).call(0, 0, None, &request).unwrap();
-    RemoteActivationReply::from_bytes(&reply).unwrap().result.unwrap();
+    let activated = RemoteActivationReply::from_bytes(&reply).unwrap().result.unwrap();
+
+    // The level of the activation is not that of the calls.
+    let std = *activated.interfaces[0].object.as_ref().unwrap().standard().unwrap();
+    let interfaces = [Interface::CertAdmin.iid()];
+    let exporter = server.local_addrs().exporter;
+    let wire = Wire::user(exporter, &interfaces, "backup", PASSWORD, Level::Privacy).unwrap();
+    let mut client = Client { wire, activated, ipid: std.ipid, oid: std.oid };
+    client.prepare().unwrap();
+    client.end().unwrap();
 
     let mut client = Client::new(&server, "backup");
     for level in [Level::Connect, Level::Integrity] {
@@ -97,6 +106,19 @@ fn levels_below_what_is_needed_are_refused() {
         let state = GetServerState { authority: Some(authority().name) };
         assert_eq!(client.try_call(&state).unwrap_err(), DENIED, "{level:?}");
     }
+}
+
+#[test]
+fn half_a_pdu_buys_no_time_to_log_on() {
+    let at = ca();
+    let mut options = ServerOptions::default();
+    options.logon_timeout = Duration::from_millis(300);
+    options.pdu_timeout = Duration::from_secs(600);
+    let server = Server::start(&at.ca, options).unwrap();
+    let mut stream = TcpStream::connect(resolver(&server)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.write_all(&[5]).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0, "closed");
 }
 
 #[test]

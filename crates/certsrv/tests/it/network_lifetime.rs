@@ -47,6 +47,22 @@ fn a_silent_client_is_given_up_after_three_periods_and_its_session_with_it() {
 }
 
 #[test]
+fn a_stranger_s_calls_do_not_keep_an_object() {
+    let at = ca();
+    let hand = Hand::default();
+    let server = Server::start(&at.ca, hand.options()).unwrap();
+    let lost = Client::new(&server, "backup");
+    let exporter = server.local_addrs().exporter;
+    let exported = &crate::wire::EXPORTED;
+    let mut stranger = Wire::user(exporter, exported, "admin", PASSWORD, Level::Privacy).unwrap();
+    hand.advance(3 * PERIOD);
+    let denied = Err(Failed::Fault(Status(HResult::ACCESS_DENIED.0)));
+    assert_eq!(stranger.call(0, 21, Some(lost.ipid.0), &[]), denied);
+    hand.advance(Duration::from_secs(1));
+    assert_eq!(server.reclaim(), 1);
+}
+
+#[test]
 fn a_closed_connection_alone_ends_nothing() {
     let at = ca();
     let server = serve(&at);

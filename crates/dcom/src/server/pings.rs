@@ -53,6 +53,9 @@ impl PingSets {
             }
         }
         oids.extend(ping.add.iter().filter(|oid| is_known(oid)));
+        if is_new && oids.is_empty() {
+            return Err(status::INVALID_OID);
+        }
         if oids.len() > limits.oids_per_set || (is_new && self.sets.len() >= limits.sets) {
             return Err(status::OUT_OF_RESOURCES);
         }

@@ -62,7 +62,7 @@ impl<F: FnMut() -> [u8; 16]> Setup<F> {
     }
 
     fn lost(&mut self, now: u64) -> usize {
-        self.table.reclaim(at(now), PERIOD).len()
+        self.table.reclaim(at(now), PERIOD, |_| false).len()
     }
 }
 
@@ -121,7 +121,7 @@ fn released_objects_are_given_back() {
     assert_eq!(s.lost(0), 0);
     s.table.release(&refs(object.ipid, 1));
     assert_eq!(s.table.call(object.ipid, at(0)).unwrap_err(), HResult::DISCONNECTED);
-    assert_eq!(s.table.reclaim(at(0), PERIOD), [(object.oid, "object")]);
+    assert_eq!(s.table.reclaim(at(0), PERIOD, |_| false), [(object.oid, "object")]);
     assert!(s.table.is_empty());
     assert_eq!(s.lost(0), 0);
 }
@@ -204,7 +204,7 @@ fn old_numbers_ping_and_add_but_do_not_delete() {
     assert_eq!(s.lost(500), 0);
     // A newer one, past the end of the numbers.
     assert_eq!(s.ping(set, 0, &[], &[first.oid], 500), Ok(set));
-    assert_eq!(s.table.reclaim(at(501), PERIOD), [(first.oid, "object")]);
+    assert_eq!(s.table.reclaim(at(501), PERIOD, |_| false), [(first.oid, "object")]);
 }
 
 #[test]
@@ -213,7 +213,37 @@ fn unknown_sets_and_objects() {
     assert_eq!(s.table.simple_ping(SetId(5), at(0)), status::INVALID_SET);
     assert_eq!(s.table.simple_ping(SetId(0), at(0)), status::INVALID_SET);
     assert_eq!(s.ping(SetId(5), 1, &[], &[], 0), Err(status::INVALID_SET));
-    assert!(s.ping(SetId(0), 1, &[Oid(4711)], &[Oid(4712)], 0).is_ok(), "objects may have gone already");
+    let object = s.one();
+    let set = s.ping(SetId(0), 1, &[object.oid, Oid(4711)], &[Oid(4712)], 0).unwrap();
+    assert_eq!(s.ping(set, 2, &[Oid(4711)], &[], 0), Ok(set), "objects may have gone already");
+}
+
+#[test]
+fn a_new_set_without_an_object_is_not_made() {
+    let mut s = setup(Limits::default());
+    for add in [&[][..], &[Oid(4711)]] {
+        assert_eq!(s.ping(SetId(0), 1, add, &[], 0), Err(status::INVALID_OID), "{add:?}");
+    }
+}
+
+#[test]
+fn an_object_that_is_called_is_not_given_up() {
+    let mut s = setup(Limits::default());
+    let [silent, released] = [s.one(), s.one()];
+    s.table.release(&refs(released.ipid, INITIAL_REFS));
+    assert_eq!(s.table.reclaim(at(361), PERIOD, |_| true), []);
+    s.table.call(silent.ipid, at(361)).unwrap();
+    assert_eq!(s.table.reclaim(at(361), PERIOD, |_| false), [(released.oid, "object")]);
+}
+
+#[test]
+fn a_look_at_an_object_is_no_sign_of_life() {
+    let mut s = setup(Limits::default());
+    let object = s.one();
+    s.lost(360);
+    assert_eq!(s.table.object(object.ipid), Ok(&"object"));
+    assert_eq!(s.lost(361), 1);
+    assert_eq!(s.table.object(object.ipid), Err(HResult::DISCONNECTED));
 }
 
 #[test]
@@ -224,7 +254,7 @@ fn limits_hold() {
     assert_eq!(third, Err(HResult::OUT_OF_MEMORY));
     assert_eq!(s.ping(SetId(0), 1, &[first.oid, second.oid], &[], 0), Err(status::OUT_OF_RESOURCES));
     let set = s.ping(SetId(0), 1, &[first.oid, first.oid, Oid(99)], &[], 0).unwrap();
-    assert_eq!(s.ping(SetId(0), 1, &[], &[], 0), Err(status::OUT_OF_RESOURCES));
+    assert_eq!(s.ping(SetId(0), 1, &[first.oid], &[], 0), Err(status::OUT_OF_RESOURCES));
     assert_eq!(s.ping(set, 2, &[second.oid], &[], 0), Err(status::OUT_OF_RESOURCES));
     assert_eq!(s.ping(set, 2, &[second.oid], &[first.oid], 0), Ok(set), "the refused change did nothing");
     assert_eq!(s.table.remove(second.oid), Some("object"));
@@ -238,5 +268,5 @@ fn a_generator_that_repeats_itself_does_not_hang() {
     let refused = table.export((), &[ADMIN], &[ADMIN], at(0), &mut same).unwrap();
     assert_eq!(refused.interfaces, [Err(HResult::OUT_OF_MEMORY)], "the exporter itself has that IPID");
     assert_eq!(table.export((), &[ADMIN], &[ADMIN], at(0), &mut same), Err(HResult::OUT_OF_MEMORY));
-    assert_eq!(table.reclaim(at(0), PERIOD).len(), 1);
+    assert_eq!(table.reclaim(at(0), PERIOD, |()| false).len(), 1);
 }

@@ -286,6 +286,32 @@ fn a_third_leg_of_another_context_is_refused() {
     assert!(acceptor.step(&token).is_err());
 }
 
+#[test]
+fn our_own_answer_sent_back_is_no_third_leg() {
+    let mut acceptor = service().acceptor();
+    let dcerpc::security::Accepted::Continue(reply) =
+        acceptor.step(&first(&Forged::default().client())).unwrap()
+    else {
+        panic!("one leg")
+    };
+    let error = acceptor.step(&reply).err().expect("reflected").to_string();
+    assert!(error.contains("the one we sent"), "{error}");
+}
+
+#[test]
+fn a_name_that_is_too_long_to_be_one_is_not_repeated() {
+    let key = |name: &str| keytab(&[(name, 9, 18, &LONG_TERM)]);
+    let refusal = |len: usize| {
+        let service_name = format!("host/{}", "x".repeat(len));
+        let forged = Forged { key: vec![0x33; 32], service: service_name, ..Forged::default() };
+        let service = Service::new(Keytab::parse(&key(SERVICE)).unwrap());
+        let error = service.acceptor().step(&first(&forged.client())).err().unwrap();
+        std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string)
+    };
+    assert!(refusal(900).contains("xxx"));
+    assert!(!refusal(2000).contains("xxx"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -32,13 +32,24 @@ pub(crate) struct Forged {
     pub(crate) etype: u8,
     pub(crate) kvno: u8,
     pub(crate) key: Vec<u8>,
+    pub(crate) service: String,
 }
 
 impl Default for Forged {
     fn default() -> Self {
         let (starts, ends) = (unix() - 60, unix() + 3600);
         let key = LONG_TERM.to_vec();
-        Self { user: "backup", starts, ends, cache_ends: ends, flags: 0, etype: 18, kvno: 3, key }
+        Self {
+            user: "backup",
+            starts,
+            ends,
+            cache_ends: ends,
+            flags: 0,
+            etype: 18,
+            kvno: 3,
+            key,
+            service: SERVICE.to_owned(),
+        }
     }
 }
 
@@ -94,7 +105,7 @@ impl Forged {
         let ticket = Ticket::from(TicketInner {
             tkt_vno: IntegerAsn1::from(vec![5]).into(),
             realm: string(REALM).into(),
-            sname: name(SERVICE).into(),
+            sname: name(&self.service).into(),
             enc_part: EncryptedData {
                 etype: IntegerAsn1::from(vec![self.etype]).into(),
                 kvno: Optional::from(Some(IntegerAsn1::from(vec![self.kvno]).into())),

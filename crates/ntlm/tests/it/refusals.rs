@@ -230,3 +230,17 @@ fn a_hostile_server_cannot_make_the_answer_too_long() {
     assert!(refused.contains("NtChallengeResponse is too long"), "{refused}");
     assert!(Response::decode(&[]).is_err());
 }
+
+#[test]
+fn names_that_are_too_long_to_be_some_are_not_repeated() {
+    let refused = |len: usize| {
+        logon(initiator(), |token| {
+            let workstation = "x".repeat(len);
+            let message = Authenticate { workstation, ..Authenticate::decode(token).unwrap() };
+            *token = message.encode().unwrap();
+        })
+    };
+    assert!(refusal(refused(256).server).contains("MIC does not fit"));
+    let long = refusal(refused(257).server);
+    assert!(long.contains("Workstation is too long: 514"), "{long}");
+}

@@ -24,6 +24,7 @@ pub(crate) fn server() -> ServerAuth {
         user("local", "", "Secret2!"),
         user("twin", "LAB", "first"),
         user("twin", "OTHER", "second"),
+        user("realm", "LAB.TEST", "Secret3!"),
     ];
     let host = Host {
         netbios_computer: "CA01".into(),
@@ -107,6 +108,9 @@ fn users_are_found_by_every_spelling_of_their_domain() {
         ("local", "Secret2!", "local"),
         (r"CA01\local", "Secret2!", "local"),
         (r"OTHER\twin", "second", r"OTHER\twin"),
+        (r"LAB\realm", "Secret3!", r"LAB.TEST\realm"),
+        (r"lab.test\realm", "Secret3!", r"LAB.TEST\realm"),
+        ("realm@lab.test", "Secret3!", r"LAB.TEST\realm"),
         (r"LAB\twin", "first", r"LAB\twin"),
     ] {
         let (_, _, identity) = logon(account, password, Method::Negotiate).unwrap();

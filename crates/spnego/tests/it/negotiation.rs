@@ -238,6 +238,18 @@ fn nothing_in_common_is_refused_with_the_names() {
 }
 
 #[test]
+fn a_refusal_repeats_a_few_names_and_little_of_each() {
+    let long = [0x2a; 60_000];
+    let oids: Vec<Oid<'_>> =
+        [Oid(&long), Oid::SPNEGO, Oid::SPNEGO, Oid::SPNEGO, Oid::SPNEGO, Oid::NTLM].into();
+    let mut token = Vec::new();
+    relist(&mut token, &oids, None);
+    let text = refusal(acceptor([(KERBEROS, ThreeLegs)]).step(&token));
+    assert!(text.contains("42...") && text.contains("and more"), "{text}");
+    assert!(text.len() < 300 && !text.contains("311.2.2.10"), "{text}");
+}
+
+#[test]
 fn an_offer_without_a_token_is_answered_with_the_choice() {
     let mut server = acceptor([(KERBEROS, ThreeLegs)]);
     let mut first = Vec::new();
