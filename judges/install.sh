@@ -99,6 +99,9 @@ have() {
 
 import() { "$system_python" -c "import $1"; }
 
+# samba_probe.py needs a compiler for its way around a fault of Samba's.
+samba() { have cc && import samba.dcerpc.mgmt; }
+
 addc() {
     [ "$(id -u)" = 0 ] || { echo 'an AD DC needs ports below 1024: not root'; return 1; }
     have samba samba-tool && import samba.netcmd.domain && import samba.dckeytab && [ -d /usr/share/samba/setup ]
@@ -116,7 +119,7 @@ else
     echo 'present impacket'
 fi
 install_packages
-judge samba import samba.dcerpc.mgmt
+judge samba samba
 judge gssapi import gssapi
 judge addc addc
 judge mitkdc have krb5kdc kdb5_util kadmin.local kinit kvno

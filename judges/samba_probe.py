@@ -5,18 +5,21 @@ Binds the management interface, alters the context to the interface wanted, and 
 by hand (`csra_hand.py`): activation at the resolver, then a whole backup at the exporter, and
 calls at levels that must be refused. Needs the system's Python with python3-samba; prints JSON.
 
-Two limits of Samba's bindings (4.17): an authenticated `ClientConnection` for an interface they do
-not know crashes, so the first bind is always `mgmt`; and alter_context sends the finished
-context's token again, which a server must ignore.
+Three limits of Samba's bindings (4.17): an authenticated `ClientConnection` for an interface they do
+not know crashes, so the first bind is always `mgmt`; alter_context sends the finished context's
+token again, which a server must ignore; and it takes that token from memory that was freed (`keep_memory`).
 """
 
 import argparse
 import hashlib
 import json
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import uuid
 
 import csra_hand as hand
@@ -259,10 +262,14 @@ def refusal(action):
     except hand.Refused as refused:
         return f"0x{refused.code:08x}"
     except RuntimeError as error:
-        # samba's NTSTATUSError: an RPC fault or a failed bind.
-        number = error.args[0]
-        return f"status 0x{number & 0xFFFFFFFF:08x}" if isinstance(number, int) else str(error)
+        return status(error)
     return None
+
+
+def status(error):
+    """samba's NTSTATUSError, of an RPC fault or a failed bind, by its number; else the text."""
+    number = error.args[0] if error.args else None
+    return f"status 0x{number & 0xFFFFFFFF:08x}" if isinstance(number, int) else str(error)
 
 
 def levels(client, args, port, ipid, report):
@@ -293,7 +300,29 @@ def wrong_password(client, args, report):
         report["failures"].append("a wrong password was taken")
 
 
+def keep_memory():
+    """Starts this program anew with a `free` that does nothing, so that what was freed stays what it was.
+
+    Else alter_context fails now and then with 0xc0000017 or 0xc0000030, or the process dies.
+    """
+    folder = os.environ.pop("CSBACKUP_KEEPING", None)
+    if folder:
+        os.environ.pop("LD_PRELOAD")
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    folder = tempfile.mkdtemp(prefix="csbackup-samba-probe-")
+    library = os.path.join(folder, "keep.so")
+    compiler = ["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library]
+    try:
+        subprocess.run(compiler, input=b"void free(void *memory) { (void)memory; }", check=True)
+        os.execve(sys.executable, [sys.executable, *sys.argv],
+                  {**os.environ, "LD_PRELOAD": library, "CSBACKUP_KEEPING": folder})
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
+    keep_memory()
     args = arguments()
     report = {"judge": "samba", "auth": args.auth, "failures": []}
     try:
@@ -302,7 +331,8 @@ def main():
         report["samba"] = samba.version
         run(args, report)
     except (Failed, hand.Refused, ValueError, RuntimeError, ImportError) as error:
-        report["failures"].append(f"{type(error).__name__}: {error}")
+        steps = " > ".join(frame.name for frame in traceback.extract_tb(error.__traceback__)[1:])
+        report["failures"].append(f"{steps}: {type(error).__name__}: {status(error)}")
     print(json.dumps(report))
     sys.exit(1 if report["failures"] else 0)
 
