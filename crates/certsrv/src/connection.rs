@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use certadm::server::{Caller, Session};
 use certadm::{
-    Authority, BackupContext, BackupType, Call, CertServer, Configuration, Error, FileList, Registration,
-    RestoreContext, RestoreMap, ServerState,
+    Authority, BackupContext, BackupType, Call, CertServer, Configuration, Error, FileList, MissingPart,
+    Registration, RestoreContext, RestoreMap, ServerState,
 };
 use dtyp::HResult;
 
@@ -80,9 +80,17 @@ impl CertServer for Local {
 
     fn configuration(&mut self) -> Result<Configuration, Error> {
         let call = Call::GetCAProperty;
-        self.site.require_running().map_err(refused(call))?;
-        self.admit(call)?;
-        profile::configuration(&self.site).map_err(|error| Error::Malformed { call, reason: error.into() })
+        let admitted = self.site.require_running().map_err(refused(call)).and_then(|()| self.admit(call));
+        let told = admitted.and_then(|()| {
+            profile::configuration(&self.site)
+                .map_err(|error| Error::Malformed { call, reason: error.into() })
+        });
+        // A backup does not need it: what cannot be had is a gap of the set.
+        Ok(told.unwrap_or_else(|error| {
+            let what = "configuration of the CA".to_owned();
+            let missing = vec![MissingPart { what, reason: error.to_string() }];
+            Configuration { missing, ..Configuration::default() }
+        }))
     }
 
     fn prepare_backup(&mut self, kind: BackupType) -> Result<Box<dyn BackupContext + '_>, Error> {

@@ -139,7 +139,8 @@ impl CaDirectory {
     /// Those of [`CaDirectory::reconfigure`].
     pub fn add_user(&mut self, user: User) -> Result<(), Error> {
         let mut config = self.config().clone();
-        config.users.retain(|other| !(other.domain == user.domain && same(&other.name, &user.name)));
+        let domain = |user: &User| user.domain.as_deref().unwrap_or_default().to_lowercase();
+        config.users.retain(|other| !(domain(other) == domain(&user) && same(&other.name, &user.name)));
         config.users.push(user);
         self.reconfigure(config)
     }

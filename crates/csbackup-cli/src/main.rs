@@ -26,7 +26,6 @@ use crate::printer::Printer;
 fn main() -> ExitCode {
     let args = Args::parse();
     let printer = Printer::new(args.json, args.quiet);
-    progress::catch_interrupts();
     match log::start(&args).and_then(|()| commands::run(&args, &printer)) {
         Ok(code) => code.into(),
         Err(error) => {

@@ -205,8 +205,10 @@ impl Answers {
         let auth = self.auth.iter().fold(self.account.clone(), |who, auth| format!("{who} ({auth})"));
         let mut lines = vec![format!("CA         {ca}"), format!("service    {state}")];
         if let Some(interface) = self.interface {
-            let version =
-                self.version.iter().fold(String::new(), |_, version| format!(", CA version {version}"));
+            let version = self
+                .version
+                .iter()
+                .fold(String::new(), |_, version| format!(", CA version {}", csbackup::shown_name(version)));
             lines.push(format!("interface  {interface}{version}"));
         }
         lines.push(format!("account    {auth}"));

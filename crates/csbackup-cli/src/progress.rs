@@ -11,7 +11,8 @@ use crate::printer::Printer;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// The first Ctrl-C ends the run in order (Close, End); the second one at once.
+/// The first Ctrl-C ends the run in order (Close, End); the second one at once. Before this, while a
+/// password is asked for or a connection is made, it ends the program as usual.
 pub(crate) fn catch_interrupts() {
     let _ = ctrlc::set_handler(|| {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
@@ -32,7 +33,9 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
+    /// From here on there is something to end in order.
     pub(crate) fn new(printer: Printer) -> Self {
+        catch_interrupts();
         Self { printer, bar: Mutex::new(None) }
     }
 

@@ -54,6 +54,7 @@ impl Road {
         if let Some(time) = caller.timeout {
             options.timeouts = Timeouts { connect: time, answer: time };
         }
+        options.read_size = place.logon.read_size;
         let ca = RemoteCa::connect(target.clone(), options)?;
         Ok(Self::Wire(Box::new(Wire { ca, target: target.clone(), caller })))
     }

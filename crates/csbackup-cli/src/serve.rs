@@ -31,6 +31,7 @@ pub(crate) fn serve(args: &Serve, printer: Printer) -> anyhow::Result<Exit> {
             format!("nobody may log on: `csbackup ca user {} NAME` lets a user in", args.ca_dir.display());
         printer.warning(&text);
     }
+    progress::catch_interrupts();
     let server = Server::start(&ca, ServerOptions::default())?;
     let target = announce(&ca, &server, printer);
     while !progress::interrupted() {

@@ -61,8 +61,12 @@ pub(crate) struct Logon {
     pub(crate) kdc: Option<String>,
 
     /// Longest wait for a connection, and for an answer
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "ca_dir")]
+    #[arg(long, value_name = "SECONDS", value_parser = some_seconds, conflicts_with = "ca_dir")]
     pub(crate) timeout: Option<Duration>,
+
+    /// Size of one read, 64 to 4096; without this 1024, or 4096 where the way to the CA is long
+    #[arg(long, value_name = "KIB", value_parser = read_size, conflicts_with = "ca_dir")]
+    pub(crate) read_size: Option<u32>,
 }
 
 /// Where a password comes from; without either option CSBACKUP_PASSWORD, else a prompt.
@@ -76,6 +80,19 @@ pub(crate) struct PasswordSource {
     /// Take the password from the keyring of this system (service `csbackup`)
     #[arg(long)]
     pub(crate) password_keyring: bool,
+}
+
+fn some_seconds(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        Duration::ZERO => Err("expected at least one second".to_owned()),
+        time => Ok(time),
+    }
+}
+
+/// In bytes.
+fn read_size(text: &str) -> Result<u32, String> {
+    let size = text.parse().ok().filter(|kib| (64..=4096).contains(kib) && kib % 64 == 0);
+    size.map(|kib: u32| kib * 1024).ok_or_else(|| "expected a multiple of 64, from 64 to 4096".to_owned())
 }
 
 #[derive(Debug, clap::Args)]

@@ -105,6 +105,7 @@ fn what_a_backup_says_on_success() {
         database   1 file         4.01 MiB   510 pages checked
         logs       9 files        9.00 MiB   generations 0x1-0x9
         dynamic    1 file            248 B
+        config     3 files        1.83 KiB
         set <ID> saved, read back: good
         logs on the CA: 9 (0x1-0x9) before truncation, 5 (0x5-0x9) after"#]]
     .assert_eq(&filtered(&run.stdout));

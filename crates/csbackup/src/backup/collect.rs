@@ -116,7 +116,8 @@ pub(super) fn collect<'m>(
 /// A chain is named after the content of its first set's streams.
 pub(crate) fn timeline_of(files: &[FileEntry]) -> String {
     let mut hasher = blake3::Hasher::new();
-    for file in files {
+    // The configuration does not belong to the log stream.
+    for file in files.iter().filter(|file| file.content != Content::Configuration) {
         hasher.update(file.blake3.as_bytes());
     }
     hasher.finalize().to_hex().chars().take(16).collect()

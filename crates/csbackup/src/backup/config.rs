@@ -87,8 +87,9 @@ mod tests {
 
     fn text(entries: &[ConfigEntry]) -> String {
         let bytes = registry_file(entries);
-        let units: Vec<u16> = bytes.chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-        String::from_utf16(&units).unwrap()
+        let (units, _) = bytes.as_chunks::<2>();
+        let units: Vec<u16> = units.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+        String::from_utf16_lossy(&units)
     }
 
     #[test]
