@@ -43,7 +43,7 @@ pub enum Error {
         source: io::Error,
     },
     /// No complete answer in time.
-    #[error("{endpoint} gave no complete answer within {} s", .after.as_secs())]
+    #[error("{endpoint} gave no complete answer within {} s", .after.as_secs_f32())]
     Timeout {
         /// Where.
         endpoint: Endpoint,
