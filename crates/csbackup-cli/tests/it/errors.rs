@@ -33,12 +33,7 @@ fn the_ca_directory_is_something_else() {
         &world.backup(&[]),
         &expect![[r#"
         error: cannot parse `ca/ca.toml`
-          caused by: TOML parse error at line 1, column 8
-          |
-        1 | host = 1
-          |        ^
-        invalid type: integer `1`, expected a string
-    "#]],
+          caused by: line 1: invalid type: integer `1`, expected a string"#]],
     );
 }
 

@@ -75,7 +75,7 @@ fn the_texts_of_list_and_show_are_for_people() {
         kind       incremental (continues <ID>)
         state      good
         taken      <TIME> to <TIME>
-        timeline   e9a64ee0f398fe0c
+        timeline   3f3d1decd8d3526e
         base       <ID>
         place      database         \\ca01.example.test\C$\Windows\system32\CertLog\ExampleCA.edb
         place      log-directory    \\ca01.example.test\C$\Windows\system32\CertLog
