@@ -1,7 +1,9 @@
 //! Lies in the answers of the CA's methods.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use certadm::Call;
-use csbackup::Outcome;
+use csbackup::{Outcome, TruncationOutcome};
 use dcerpc::Status;
 use dtyp::HResult;
 
@@ -130,4 +132,38 @@ fn a_configuration_of_garbage_hinders_no_backup() {
             assert!(ended.is_ok(), "{call:?}: {ended:?}");
         }
     }
+}
+
+#[test]
+fn a_truncation_answered_by_a_fault_or_by_nonsense_is_unknown_and_not_refused() {
+    let (_, by_fault) = lying(Call::BackupTruncateLogs, |_| Err(Status(0x8001_0105)));
+    let (_, by_nonsense) = lying(Call::BackupTruncateLogs, |stub| Ok(stub[..4].to_vec()));
+    for outcome in [by_fault, by_nonsense] {
+        let outcome = outcome.expect("the set was published before");
+        assert_eq!(outcome.truncation.outcome, TruncationOutcome::Unknown);
+        assert!(outcome.ended);
+    }
+}
+
+#[test]
+fn a_truncation_is_not_asked_for_over_a_way_that_leads_nowhere() {
+    let asked = AtomicUsize::new(0);
+    let host = Host::start(Script::stubs(move |what, stub| match what {
+        // The first is the restore map of the set, the second is asked before the truncation.
+        Asked::Ca(Call::RestoreGetDatabaseLocations) if asked.fetch_add(1, Ordering::Relaxed) > 0 => {
+            Err(Status(0x8001_0108))
+        }
+        _ => Ok(stub),
+    }));
+    let outcome = host.back_up().expect("the set was published before");
+    assert_eq!(outcome.truncation.outcome, TruncationOutcome::Refused);
+    assert!(!host.calls().contains(&Call::BackupTruncateLogs));
+}
+
+#[test]
+fn a_session_that_nonsense_may_have_opened_goes_with_its_object() {
+    let (host, ended) = lying(Call::BackupPrepare, |stub| Ok(stub[..4].to_vec()));
+    ended.expect_err("no session for certain");
+    assert!(!host.calls().contains(&Call::BackupEnd));
+    assert_eq!(host.objects(), 0);
 }

@@ -154,6 +154,13 @@ impl Host {
         self.shared.calls.lock().unwrap().clone()
     }
 
+    /// Objects that were not released.
+    pub(crate) fn objects(&self) -> usize {
+        let mut table = self.shared.table.lock().unwrap();
+        table.reclaim(Duration::ZERO, Duration::MAX, |_| false);
+        table.len()
+    }
+
     /// Bytes that clients took until now.
     pub(crate) fn sent(&self) -> u64 {
         self.shared.sent.load(Ordering::SeqCst)
