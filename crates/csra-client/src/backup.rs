@@ -7,7 +7,7 @@ use csra::method::{
 };
 use dtyp::{HResult, multi_string};
 
-use crate::ca::{answered, failed, refused};
+use crate::ca::{answered, failed};
 use crate::object::Object;
 
 /// A backup session on the object that opened it.
@@ -62,7 +62,7 @@ impl<'a> RemoteBackup<'a> {
         let left = self.left.max(1).checked_next_multiple_of(READ_UNIT).unwrap_or(u64::MAX);
         let request = BackupReadFile { want: u32::try_from(left).unwrap_or(size).min(size) };
         let stub = self.call(BackupReadFile::CALL, &request)?;
-        let read = request.reply(&stub).map_err(refused)?.len();
+        let read = request.reply(&stub)?.len();
         self.left = self.left.saturating_sub(u64::try_from(read).unwrap_or(u64::MAX));
         Ok(Chunk { request, stub, taken: 0 })
     }
@@ -121,7 +121,7 @@ impl BackupContext for RemoteBackup<'_> {
                 None if filled > 0 && self.left == 0 => break,
                 None => self.fetch()?,
             };
-            let data = chunk.request.reply(&chunk.stub).map_err(refused)?;
+            let data = chunk.request.reply(&chunk.stub)?;
             let is_short = u64::try_from(data.len()).unwrap_or(u64::MAX) < u64::from(chunk.request.want);
             let rest = data.get(chunk.taken..).unwrap_or_default();
             let count = rest.len().min(space.len());

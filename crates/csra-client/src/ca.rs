@@ -176,15 +176,7 @@ pub(crate) fn failed(call: Call) -> impl FnOnce(Error) -> CallError {
 }
 
 pub(crate) fn answered<M: Method>(stub: Vec<u8>) -> Result<M::Reply, CallError> {
-    csra::reply::<M>(&stub).map_err(refused)
-}
-
-pub(crate) fn refused(error: csra::Error) -> CallError {
-    match error {
-        csra::Error::Refused { call, code } => CallError::Refused { call, code },
-        csra::Error::Malformed { call, reason } => CallError::Malformed { call, reason: reason.into() },
-        other => CallError::Lost { call: Call::GetServerState, cause: other.into() },
-    }
+    Ok(csra::reply::<M>(&stub)?)
 }
 
 /// A fault's status is a Windows error, an HRESULT, or a code of the RPC runtime; the first becomes an

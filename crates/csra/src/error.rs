@@ -25,6 +25,15 @@ pub enum Error {
     },
 }
 
+impl From<Error> for certadm::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused { call, code } => Self::Refused { call, code },
+            Error::Malformed { call, reason } => Self::Malformed { call, reason: reason.into() },
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -30,6 +30,11 @@ impl NtHash {
     pub fn new(hash: [u8; 16]) -> Self {
         Self(Zeroizing::new(hash))
     }
+
+    /// The hash itself, to be kept where it is as safe as the password.
+    pub fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
 }
 
 /// 32 hexadecimal digits, as dumps and `ntlm` tools print them.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use certadm::server::Roles;
-use md4::{Digest as _, Md4};
+use rpc_auth::NtHash;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -51,9 +51,7 @@ impl HexHash {
     ///
     /// [MS-NLMP]: https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-nlmp/
     pub fn of_password(password: &str) -> Self {
-        let unicode: Zeroizing<Vec<u8>> =
-            Zeroizing::new(password.encode_utf16().flat_map(u16::to_le_bytes).collect());
-        Self(Zeroizing::new(Md4::digest(&*unicode).into()))
+        Self(Zeroizing::new(*NtHash::of_password(password).bytes()))
     }
 
     pub(crate) fn bytes(&self) -> &[u8; 16] {
