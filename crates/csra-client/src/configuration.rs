@@ -137,27 +137,25 @@ impl Capture<'_> {
     /// Stores the values of one key: of the CA's own, or of the root where `ca` is empty.
     fn node(&mut self, ca: &str, node: &str) -> Result<(), Error> {
         let key = [ca, node].join("\\").trim_matches('\\').to_owned();
+        let shown = format!("registry key `CertSvc\\Configuration\\{key}`");
         let names = match self.entry(ca, node, "") {
             Ok(Variant::TextList(names)) => names,
             Ok(Variant::Empty | Variant::Null) => return Ok(()),
             Ok(_) => {
-                self.missing(
-                    &format!("registry key `CertSvc\\Configuration\\{key}`"),
-                    "its values have no list",
-                );
+                self.missing(&shown, "its values have no list");
                 return Ok(());
             }
             // A key that is not there.
             Err(Error::Refused { code: HResult::ENTRY_NOT_FOUND, .. }) => return Ok(()),
             Err(error @ Error::Lost { .. }) => return Err(error),
             Err(error) => {
-                self.missing(&format!("registry key `CertSvc\\Configuration\\{key}`"), &reason(&error));
+                self.missing(&shown, &reason(&error));
                 return Ok(());
             }
         };
         if names.len() > MAX_VALUES {
             let reason = format!("it has {} values, {MAX_VALUES} are asked for", names.len());
-            self.missing(&format!("some values of registry key `CertSvc\\Configuration\\{key}`"), &reason);
+            self.missing(&format!("some values of {shown}"), &reason);
         }
         for name in names.into_iter().take(MAX_VALUES) {
             let value = match self.entry(ca, node, &name) {
