@@ -17,6 +17,8 @@ use crate::road::open_ca;
 const TICK: Duration = Duration::from_millis(50);
 
 pub(crate) fn serve(args: &Serve, printer: Printer) -> anyhow::Result<Exit> {
+    // Before the first word: whoever reads it may end the service at once.
+    progress::catch_interrupts();
     let mut ca = open_ca(&args.ca_dir)?;
     let mut config = ca.config().clone();
     let network = &mut config.network;
@@ -31,7 +33,6 @@ pub(crate) fn serve(args: &Serve, printer: Printer) -> anyhow::Result<Exit> {
             format!("nobody may log on: `csbackup ca user {} NAME` lets a user in", args.ca_dir.display());
         printer.warning(&text);
     }
-    progress::catch_interrupts();
     let server = Server::start(&ca, ServerOptions::default())?;
     let target = announce(&ca, &server, printer);
     while !progress::interrupted() {
