@@ -59,6 +59,24 @@ const CRATES: &[Crate] = &[
         uses: &["dtyp", "certadm", "ndr", "dcerpc", "dcom", "csra", "rpc-auth"],
         tests_use: &[],
     },
+    // The C interface, for both sides of it. Names and numbers only.
+    Crate { name: "certadm-sys", tier: Tier::Edge, uses: &[], tests_use: &[] },
+    // The only crate that loads a library.
+    Crate {
+        name: "certadm-native",
+        tier: Tier::Edge,
+        uses: &["dtyp", "certadm", "certadm-sys"],
+        tests_use: &[],
+    },
+    // The C interface of a client; restores are registered in the directory of an embedded CA.
+    Crate {
+        name: "certadm-dll",
+        tier: Tier::Edge,
+        uses: &["dtyp", "certadm", "certadm-sys", "certsrv", "csra-client", "rpc-auth"],
+        tests_use: &[],
+    },
+    // The only crate that names the Windows API outside of `certadm-native`.
+    Crate { name: "winhost", tier: Tier::Edge, uses: &["certadm"], tests_use: &[] },
     // The engine never imports a transport; its tests need a CA to talk to.
     Crate { name: "csbackup", tier: Tier::Edge, uses: &["dtyp", "certadm", "ese"], tests_use: &["certsrv"] },
     // The only crate that names `smb2`, and the async runtime it needs.
@@ -66,8 +84,19 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "csbackup-cli",
         tier: Tier::Edge,
-        uses: &["dtyp", "certadm", "ese", "certsrv", "csbackup", "csbackup-smb", "csra-client", "rpc-auth"],
-        tests_use: &[],
+        uses: &[
+            "dtyp",
+            "certadm",
+            "certadm-native",
+            "ese",
+            "certsrv",
+            "csbackup",
+            "csbackup-smb",
+            "csra-client",
+            "rpc-auth",
+            "winhost",
+        ],
+        tests_use: &["certadm-dll"],
     },
     Crate {
         name: TESTKIT,

@@ -59,13 +59,17 @@ pub struct ConfigEntry {
     pub value: ConfigValue,
 }
 
-/// The types of registry values that the interface knows.
+/// The types of registry values; the CA's interface knows `Dword`, `Text`, `List` and `Binary`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConfigValue {
     /// `REG_DWORD`.
     Dword(u32),
+    /// `REG_QWORD`.
+    Qword(u64),
     /// `REG_SZ`.
     Text(String),
+    /// `REG_EXPAND_SZ`: names of environment variables between percent signs.
+    ExpandText(String),
     /// `REG_MULTI_SZ`.
     List(Vec<String>),
     /// `REG_BINARY`.

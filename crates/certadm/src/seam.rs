@@ -5,7 +5,7 @@ use core::fmt;
 
 use dtyp::HResult;
 
-use crate::{Configuration, Error, FileList, RestoreMap};
+use crate::{Call, Configuration, Error, FileList, RestoreMap};
 
 /// Which CA: host and CA common name, together the config string `HOST\CA`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -83,6 +83,15 @@ pub trait CertServer {
     /// Only when nothing at all could be asked; what is missing is part of the answer.
     fn configuration(&mut self) -> Result<Configuration, Error> {
         Ok(Configuration::default())
+    }
+
+    /// Lets the certificate service end (`CertSrvServerControl`, `CSCONTROL_SHUTDOWN`). Success says that
+    /// it was asked: its state tells when it has.
+    ///
+    /// # Errors
+    /// [`HResult::NOT_IMPLEMENTED`] where the road has no such call; refusals of the CA.
+    fn shut_down(&mut self) -> Result<(), Error> {
+        Err(Error::Refused { call: Call::ServerControl, code: HResult::NOT_IMPLEMENTED })
     }
 
     /// Opens a backup session (`CertSrvBackupPrepare`).

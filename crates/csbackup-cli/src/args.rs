@@ -6,9 +6,13 @@ use certsrv::Role;
 use clap::{Parser, Subcommand, ValueEnum};
 use csbackup::Requested;
 
+mod key;
 mod place;
+mod restore;
 
+pub(crate) use key::KeyArgs;
 pub(crate) use place::{Logon, PasswordSource, Place, Shares};
+pub(crate) use restore::Restore;
 
 /// Backup and recovery of Microsoft certification authorities (AD CS).
 #[derive(Debug, Parser)]
@@ -97,7 +101,15 @@ pub(crate) struct Backup {
     #[arg(long = "map", value_name = r"\\HOST\SHARE=PATH", value_parser = mapping)]
     pub(crate) maps: Vec<(String, PathBuf)>,
 
+    /// Restart the certificate service first, so that a CA that keeps superfluous logs deletes them
+    /// (Windows Server 2008 R2 to 2016; with --local or --ca-dir)
+    #[arg(long)]
+    pub(crate) restart_service: bool,
+
     // Last: their headings go for what follows.
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+
     #[command(flatten)]
     pub(crate) place: Place,
 
@@ -177,32 +189,6 @@ pub(crate) struct Verify {
     /// Every set in the directory
     #[arg(long, requires = "dir", conflicts_with = "set")]
     pub(crate) all: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct Restore {
-    #[command(flatten)]
-    pub(crate) which: Which,
-
-    /// Folder to restore to
-    #[arg(long, value_name = "DIR", required_unless_present = "original", conflicts_with = "original")]
-    pub(crate) to: Option<PathBuf>,
-
-    /// Restore to the paths of the restore map
-    #[arg(long)]
-    pub(crate) original: bool,
-
-    /// Local place of a share that the restore map names
-    #[arg(long = "map", value_name = r"\\HOST\SHARE=PATH", value_parser = mapping, requires = "original")]
-    pub(crate) maps: Vec<(String, PathBuf)>,
-
-    /// Move existing files aside
-    #[arg(long)]
-    pub(crate) force: bool,
-
-    /// Print the plan and stop
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,17 +3,16 @@ use std::path::Path;
 use anyhow::Context as _;
 use certadm::CertServer;
 use csbackup::{
-    BackupOptions, Catalogue, Directory, Folder, ImportOptions, MappedFiles, Medium as _, NoteBody,
-    RestoreOptions, RestoreTarget, SetId, StoredSet,
+    BackupOptions, Catalogue, Directory, Folder, ImportOptions, Medium as _, NoteBody, SetId, StoredSet,
 };
 use serde_json::json;
 
-use crate::args::{Args, Backup, Command, Import, List, Restore, Show, Verify, Which};
+use crate::args::{Args, Backup, Command, Import, List, Show, Verify, Which};
 use crate::exit::{Exit, NoRepository};
 use crate::printer::Printer;
 use crate::progress::Reporter;
 use crate::road::Road;
-use crate::{authority, demo, ping, report, serve};
+use crate::{authority, demo, ping, report, restore, serve};
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
     let printer = *printer;
@@ -22,7 +21,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
         Command::List(args) => list(args, printer),
         Command::Show(args) => show(args, printer),
         Command::Verify(args) => verify(args, printer),
-        Command::Restore(args) => restore(args, printer),
+        Command::Restore(args) => restore::restore(args, printer),
         Command::Import(args) => import(args, printer),
         Command::Demo(args) => demo::demo(args, printer),
         Command::Ping(args) => ping::ping(args, printer),
@@ -92,7 +91,7 @@ fn list(args: &List, printer: Printer) -> anyhow::Result<Exit> {
 }
 
 /// Finds the set that was named: in a directory, or by the path of its own folder.
-fn find(which: &Which, printer: Printer) -> anyhow::Result<(Directory, Catalogue, StoredSet)> {
+pub(crate) fn find(which: &Which, printer: Printer) -> anyhow::Result<(Directory, Catalogue, StoredSet)> {
     let (medium, catalogue, name) = match &which.dir {
         Some(dir) => {
             let medium = existing(dir)?;
@@ -210,38 +209,6 @@ fn note_verification(medium: &Directory, set: &StoredSet, report: &csbackup::Ver
     if let Err(error) = noted {
         printer.warning(&format!("the result could not be noted beside the set: {error}"));
     }
-}
-
-fn restore(args: &Restore, printer: Printer) -> anyhow::Result<Exit> {
-    let (medium, catalogue, set) = find(&args.which, printer)?;
-    let target = match &args.to {
-        Some(folder) => RestoreTarget::Folder(folder.clone()),
-        None => RestoreTarget::Original(MappedFiles::new(args.maps.iter().cloned())),
-    };
-    let plan = csbackup::plan_restore(&catalogue, &set, &RestoreOptions { target, force: args.force })?;
-    printer.note(&format!("restoring {} from {}", set.manifest.ca.authority(), set.id));
-    report::restore_plan(printer, &plan);
-    if args.dry_run {
-        printer.note("nothing was written (--dry-run)");
-        return Ok(Exit::Done);
-    }
-    // The plan above shows what is in the way, where something is.
-    let aside = csbackup::restore(&medium, &plan, &Reporter::new(printer))?;
-    let files = plan.items.len();
-    let value = json!({ "set": set.id, "files": files, "bytes": plan.bytes(), "moved_aside_to": aside });
-    let text = format!("restored {files} files, {}, from {}", report::bytes(plan.bytes()), set.id);
-    printer.result("restored", value, &text);
-    for folder in &aside {
-        printer.note(&format!("what was there before is in `{}`", folder.display()));
-    }
-    printer.note(if plan.sets.len() > 1 {
-        "the database is a streamed copy: the CA replays the logs when the restore is registered (certutil -restoreDB \
-         does both, with the folder of the full backup first, then with each increment's)"
-    } else {
-        "the database is a streamed copy: the CA replays the logs when the restore is registered (certutil -restoreDB \
-         with the set's folder does both)"
-    });
-    Ok(if plan.damaged { Exit::Damage } else { Exit::Done })
 }
 
 fn import(args: &Import, printer: Printer) -> anyhow::Result<Exit> {

@@ -13,6 +13,7 @@ mod ping;
 mod printer;
 mod progress;
 mod report;
+mod restore;
 mod road;
 mod serve;
 

@@ -2,7 +2,7 @@ use certadm::{
     Authority, BackupContext, BackupType, Call, CertServer, Configuration, Error as CallError,
     RestoreContext, ServerState,
 };
-use csra::method::{BackupPrepare, GetConfigEntry, GetServerState, Method};
+use csra::method::{BackupPrepare, GetConfigEntry, GetServerState, Method, ServerControl};
 use csra::value::Variant;
 use dtyp::HResult;
 
@@ -156,6 +156,11 @@ impl CertServer for RemoteCa {
             Some(object) => Ok(Box::new(RemoteBackup::new(object))),
             None => Err(CallError::Refused { call: Call::BackupPrepare, code: HResult::DISCONNECTED }),
         }
+    }
+
+    fn shut_down(&mut self) -> Result<(), CallError> {
+        let method = ServerControl { authority: self.name(), flags: ServerControl::UNREGISTER };
+        self.invoke_anew(&method).map(drop)
     }
 
     fn prepare_restore(&mut self) -> Result<Box<dyn RestoreContext + '_>, CallError> {

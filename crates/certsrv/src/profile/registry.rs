@@ -90,9 +90,11 @@ pub(crate) fn find(site: &Site, node: Option<&str>, entry: &str) -> Result<Varia
     let found = entries.into_iter().find(|other| is(other, &node, entry));
     Ok(match found.ok_or(HResult::ENTRY_NOT_FOUND)?.value {
         ConfigValue::Dword(value) => Variant::Long(value.cast_signed()),
-        ConfigValue::Text(value) => Variant::Text(value),
+        ConfigValue::Text(value) | ConfigValue::ExpandText(value) => Variant::Text(value),
         ConfigValue::List(value) => Variant::TextList(value),
         ConfigValue::Binary(value) => Variant::Bytes(value),
+        // A variant of the interface has no type for it.
+        ConfigValue::Qword(value) => Variant::Bytes(value.to_le_bytes().to_vec()),
     })
 }
 

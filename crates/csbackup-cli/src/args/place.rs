@@ -14,10 +14,22 @@ pub(crate) struct Place {
     pub(crate) ca: Ca,
 
     #[command(flatten)]
+    pub(crate) library: Library,
+
+    #[command(flatten)]
     pub(crate) logon: Logon,
 }
 
-/// One of the two.
+/// Certadm.dll instead of our own client.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Library {
+    /// Reach the CA through this Certadm library; with --local alone the one of the Windows system
+    /// directory, with full path
+    #[arg(long, value_name = "PATH", conflicts_with = "ca_dir", display_order = 0)]
+    pub(crate) certadm: Option<PathBuf>,
+}
+
+/// One of the three.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct Ca {
@@ -28,6 +40,10 @@ pub(crate) struct Ca {
     /// A CA on the network; without its name the host is asked for it
     #[arg(long, value_name = r"HOST[:PORT][\CA NAME]", display_order = 0)]
     pub(crate) ca: Option<Target>,
+
+    /// The CA on this machine, through its Certadm.dll (Windows)
+    #[arg(long, display_order = 0)]
+    pub(crate) local: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -52,6 +52,8 @@ fn registry_file(entries: &[ConfigEntry]) -> Vec<u8> {
 fn value(value: &ConfigValue) -> String {
     match value {
         ConfigValue::Dword(number) => format!("dword:{number:08x}"),
+        ConfigValue::Qword(number) => format!("hex(b):{}", hex(&number.to_le_bytes())),
+        ConfigValue::ExpandText(text) => format!("hex(2):{}", hex(&utf16(&format!("{text}\0")))),
         // Only text on one line can stand in quotes.
         ConfigValue::Text(text) if !text.contains(|c: char| c.is_control()) => quoted(text),
         ConfigValue::Text(text) => format!("hex(1):{}", hex(&utf16(&format!("{text}\0")))),
@@ -99,6 +101,8 @@ mod tests {
             entry("", "Active", ConfigValue::Text(r#"C:\a "b""#.to_owned())),
             entry("RootCA", "CACertHash", ConfigValue::List(vec!["a".to_owned(), "b".to_owned()])),
             entry("RootCA", "Security", ConfigValue::Binary(vec![1, 0xff])),
+            entry("RootCA", "Since", ConfigValue::Qword(0x102)),
+            entry("RootCA", "Where", ConfigValue::ExpandText("%a".to_owned())),
         ]);
         let expected = [
             "\u{feff}Windows Registry Editor Version 5.00",
@@ -110,6 +114,8 @@ mod tests {
             r#""CACertHash"=hex(7):61,00,00,00,62,00,00,00,00,00"#,
             r#""CRLPeriodUnits"=dword:0000001a"#,
             r#""Security"=hex:01,ff"#,
+            r#""Since"=hex(b):02,01,00,00,00,00,00,00"#,
+            r#""Where"=hex(2):25,00,61,00,00,00"#,
             "",
         ];
         assert_eq!(written, expected.join("\r\n"));
