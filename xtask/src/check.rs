@@ -110,6 +110,9 @@ const CRATES: &[Crate] = &[
 /// What a core crate may use from outside: `no_std`, no I/O, and nothing we should write ourselves.
 const OUTSIDE: &[(&str, &[&str])] = &[("ntlm", &["hmac", "md-5", "md4", "rc4", "subtle", "zeroize"])];
 
+/// Crates that meet C, and may say `unsafe`: the workspace's lints forbid it, theirs are their own.
+const C_BOUNDARY: &[&str] = &["certadm-native", "certadm-dll", "winhost"];
+
 /// Every crate's tests may use it, no product code may.
 const TESTKIT: &str = "testkit";
 
@@ -150,6 +153,11 @@ fn violations(root: &Path) -> Result<Vec<String>> {
     let packages = packages(root)?;
     let mut found = edge_violations(&packages);
     found.extend(core_violations(&packages)?);
+    for package in &packages {
+        let path = text(package, "manifest_path");
+        let source = fs::read_to_string(path).with_context(|| format!("cannot read `{path}`"))?;
+        found.extend(lint_violation(text(package, "name"), &source));
+    }
 
     let mut sources = Vec::new();
     let mut lengths = Vec::new();
@@ -252,6 +260,17 @@ fn core_violations(packages: &[Value]) -> Result<Vec<String>> {
         }
     }
     Ok(found)
+}
+
+/// Only the C boundary has lints of its own.
+fn lint_violation(name: &str, manifest: &str) -> Option<String> {
+    let inherited = manifest.contains("[lints]\nworkspace = true\n");
+    (inherited == C_BOUNDARY.contains(&name)).then(|| {
+        format!(
+            "{name}: lints {} the workspace's; `unsafe` is for the C boundary only (C_BOUNDARY in xtask/src/check.rs)",
+            if inherited { "are" } else { "are not" }
+        )
+    })
 }
 
 fn length_violations(files: &[(String, usize)], oversized: &[(&str, usize)]) -> Vec<String> {
@@ -386,6 +405,17 @@ mod tests {
         let found = edges("surprise", json!({"name": "serde", "kind": null}));
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(edge_violations(&[]).len() == CRATES.len());
+    }
+
+    #[test]
+    fn only_the_c_boundary_has_lints_of_its_own() {
+        let (own, inherited) = ("[lints.rust]\n", "[lints]\nworkspace = true\n");
+        assert!(
+            lint_violation("certadm-native", own).is_none() && lint_violation("ese", inherited).is_none()
+        );
+        assert!(
+            lint_violation("certadm-native", inherited).is_some() && lint_violation("ese", own).is_some()
+        );
     }
 
     #[test]
