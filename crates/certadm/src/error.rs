@@ -151,7 +151,7 @@ impl fmt::Display for Call {
     }
 }
 
-/// Why a call failed. The three cases differ in what the CA did: nothing, unknown, something odd.
+/// Why a call failed. The cases differ in what the CA did: nothing, unknown, something odd.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -178,6 +178,13 @@ pub enum Error {
         /// The call.
         call: Call,
     },
+    /// The call needs a privilege that the caller does not hold; it was not made.
+    NoPrivilege {
+        /// The call.
+        call: Call,
+        /// The system's name of the privilege, such as `SeBackupPrivilege`.
+        privilege: &'static str,
+    },
     /// The answer contradicts the interface.
     Malformed {
         /// The call.
@@ -194,6 +201,7 @@ impl Error {
             Self::Refused { call, .. }
             | Self::Lost { call, .. }
             | Self::NoReadRight { call }
+            | Self::NoPrivilege { call, .. }
             | Self::Malformed { call, .. } => *call,
         }
     }
@@ -220,6 +228,9 @@ impl fmt::Display for Error {
             Self::NoReadRight { call } => {
                 write!(f, "{call} answered 0: the CA is there, but the caller has no right to read in it")
             }
+            Self::NoPrivilege { call, privilege } => {
+                write!(f, "{call} was not tried: the account does not hold {privilege}")
+            }
             Self::Malformed { call, .. } => write!(f, "{call} reply is malformed"),
         }
     }
@@ -228,7 +239,7 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Refused { .. } | Self::NoReadRight { .. } => None,
+            Self::Refused { .. } | Self::NoReadRight { .. } | Self::NoPrivilege { .. } => None,
             Self::Lost { cause, .. } => Some(cause.as_ref()),
             Self::Malformed { reason, .. } => Some(reason.as_ref()),
         }

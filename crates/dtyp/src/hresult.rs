@@ -62,6 +62,14 @@ codes! {
     ROLE_CONFLICT = 0x8009_4008, "CERTSRV_E_ROLECONFLICT";
     /// The service is not running.
     SERVICE_NOT_ACTIVE = 0x8007_0426, "ERROR_SERVICE_NOT_ACTIVE";
+    /// The certificate service is disabled.
+    SERVICE_DISABLED = 0x8007_0422, "ERROR_SERVICE_DISABLED";
+    /// The certificate service was started and did not come up.
+    SERVER_EXEC_FAILURE = 0x8008_0005, "CO_E_SERVER_EXEC_FAILURE";
+    /// The caller does not hold a privilege that the CA's host asks for.
+    PRIVILEGE_NOT_HELD = 0x8007_0522, "ERROR_PRIVILEGE_NOT_HELD";
+    /// Nobody has registered the interface with the endpoint mapper.
+    ENDPOINT_NOT_REGISTERED = 0x8007_06D9, "EPT_S_NOT_REGISTERED";
     /// Backup layer: invalid parameter.
     HR_INVALID_PARAM = 0xC7FF_0001, "hrInvalidParam";
     /// Backup layer: error.

@@ -1,0 +1,4 @@
+//! The C interface against other people's words for it.
+
+mod bindings;
+mod header;
