@@ -10,6 +10,7 @@ mod check;
 mod ci;
 mod test;
 mod tools;
+mod windows;
 
 use std::process::{Command, ExitCode};
 
@@ -21,6 +22,8 @@ usage: cargo xtask COMMAND
   ci            formatting, clippy, check, documentation, then all tests: what CI runs
   check         the rules no compiler knows: crate edges, file lengths, unfinished code, documents
   test          install what the tests need, run them all, count passed, failed and skipped
+  library       build libcertadm.so (our Certadm for this system) and its header into `target/library`
+  windows       build csbackup.exe, certadm.dll and the C example into `target/windows`
   bench [ARGS]  run the benchmarks (`benches/run.sh`)";
 
 fn main() -> ExitCode {
@@ -39,6 +42,8 @@ fn run(args: &[String]) -> Result<ExitCode> {
         ["test"] => test::run(&[]),
         // Not in the usage: `cargo xtask test -- -p ese` runs a part, with the same set-up and count.
         ["test", "--", cargo_args @ ..] => test::run(cargo_args),
+        ["windows"] => windows::run(),
+        ["library"] => windows::library(),
         ["bench", bench_args @ ..] => bench(bench_args),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -14,6 +14,7 @@ use std::process::{ExitCode, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use crate::tools;
+use crate::windows::Windows;
 use wire::WireJudges;
 
 /// Runs `cargo test` for the workspace, or with `cargo_args` for a part of it.
@@ -23,6 +24,7 @@ pub(crate) fn run(cargo_args: &[&str]) -> Result<ExitCode> {
     remove(&skip_file)?;
     let judges = tools::judges();
     let wire = WireJudges::install(judges.python.as_deref());
+    let windows = if needs_windows(cargo_args) { Windows::install()? } else { Windows::default() };
 
     let mut command = tools::cargo();
     command.args(["test", "--release", "--no-fail-fast"]).stdout(Stdio::piped());
@@ -31,15 +33,21 @@ pub(crate) fn run(cargo_args: &[&str]) -> Result<ExitCode> {
         command.env("CSBACKUP_JUDGES", python);
     }
     wire.tell(&mut command);
+    windows.tell(&mut command);
     let mut child = command.spawn().context("cannot start cargo test")?;
     let Some(stdout) = child.stdout.take() else { bail!("cargo test has no output to read") };
     let run = scan(BufReader::new(stdout)).context("cannot read the output of cargo test")?;
     let status = child.wait().context("cannot wait for cargo test")?;
 
-    let missing = judges.missing.into_iter().chain(wire.missing);
+    let missing = judges.missing.into_iter().chain(wire.missing).chain(windows.missing);
     let mut skips: BTreeSet<Skip> = missing.map(|why| Skip { test: "xtask".to_owned(), why }).collect();
     skips.extend(read_skips(&skip_file)?);
     Ok(report(&count(&run, status.success(), &skips), &skips))
+}
+
+/// A part of the tests that has none for Windows need not wait for the build.
+fn needs_windows(cargo_args: &[&str]) -> bool {
+    cargo_args.is_empty() || cargo_args.iter().any(|arg| ["csbackup-cli", "certadm-dll"].contains(arg))
 }
 
 /// What the test programs printed.

@@ -6,6 +6,10 @@
 //! jsonschema  PyPI, in TARGET/judges        validates the JSON manifests
 //! esedbinfo   Debian: libesedb-utils        reads ESE databases
 //! b3sum       Debian, else `blake3` (PyPI)  hashes files with BLAKE3
+//! valgrind    Debian                        finds leaks and stray accesses of the C example
+//! openssl     Debian                        opens the PKCS #12 that a backup saved
+//! c++, nm     Debian: g++, binutils         compile the C header as C++, list what our library exports
+//! wine        Debian: wine64                runs the Windows program (`windows.rs`)
 //! ```
 //!
 //! On Debian as root all of them are installed here. Elsewhere a missing judge is a skip.
@@ -65,11 +69,22 @@ pub(crate) fn judges() -> Judges {
     if let Err(error) = esedbinfo() {
         missing.push(format!("judge `esedbinfo`: {error:#}"));
     }
+    for (program, package) in PROGRAMS {
+        if !on_path(program)
+            && let Err(error) = apt_install(&[package])
+        {
+            missing.push(format!("judge `{program}`: {error:#}"));
+        }
+    }
     if let Err(error) = b3sum(python.as_deref()) {
         missing.push(format!("judge `b3sum`: {error:#}"));
     }
     Judges { python, missing }
 }
+
+/// Judges that are one program of a Debian package.
+const PROGRAMS: [(&str, &str); 4] =
+    [("valgrind", "valgrind"), ("openssl", "openssl"), ("c++", "g++"), ("nm", "binutils")];
 
 fn esedbinfo() -> Result<()> {
     if on_path("esedbinfo") { Ok(()) } else { apt_install(&["libesedb-utils"]) }
@@ -141,7 +156,7 @@ fn imports(python: &Path, module: &str) -> bool {
     run(Command::new(python).args(["-c", &format!("import {module}")])).is_ok()
 }
 
-fn apt_install(packages: &[&str]) -> Result<()> {
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     if !(on_path("apt-get") && is_root()) {
         bail!("not installed; on Debian: `apt-get install {names}`");
@@ -163,13 +178,18 @@ fn is_root() -> bool {
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-fn on_path(program: &str) -> bool {
+pub(crate) fn on_path(program: &str) -> bool {
+    found(program).is_some()
+}
+
+/// The first file of this name in the folders of PATH.
+pub(crate) fn found(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Runs a quiet command to its end; what it says matters only when it fails.
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().display().to_string();
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{program}`"))?;

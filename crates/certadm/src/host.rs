@@ -65,7 +65,7 @@ pub struct HostState {
     pub policy: Option<Vec<u8>>,
     /// Files of `CertEnroll`: name and content.
     pub enroll: Vec<(String, Vec<u8>)>,
-    /// Installed certificates of the CA, DER, by their index.
+    /// Installed certificates of the CA, DER, by their index; empty where one was removed from the CA.
     pub certificates: Vec<Vec<u8>>,
     /// Where the keys of these certificates are.
     pub keys: Vec<KeyInfo>,
