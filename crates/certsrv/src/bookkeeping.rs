@@ -29,6 +29,9 @@ pub(crate) struct Current {
     pub(crate) lowest: u32,
     /// Highest closed generation. INVARIANT: logs above it do not exist yet, even if a file is there.
     pub(crate) highest: u32,
+    /// Highest closed generation when the service was last stopped: no checkpoint lies before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stopped_at: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_full: Option<Range>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -42,7 +42,7 @@ pub struct Config {
     #[serde(default)]
     pub circular: bool,
     /// As Windows Server 2008 R2 to 2016: truncation succeeds but the checkpoint lies too far back for
-    /// any log to go.
+    /// any log to go, except those from before the service was last stopped.
     #[serde(default)]
     pub deep_checkpoint: bool,
     /// Dynamic files that are listed although they do not exist.

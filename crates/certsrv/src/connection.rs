@@ -44,6 +44,10 @@ impl CertServer for Connection {
         self.0.configuration()
     }
 
+    fn shut_down(&mut self) -> Result<(), Error> {
+        self.0.shut_down()
+    }
+
     fn prepare_backup(&mut self, kind: BackupType) -> Result<Box<dyn BackupContext + '_>, Error> {
         self.0.prepare_backup(kind)
     }
@@ -91,6 +95,13 @@ impl CertServer for Local {
             let missing = vec![MissingPart { what, reason: error.to_string() }];
             Configuration { missing, ..Configuration::default() }
         }))
+    }
+
+    fn shut_down(&mut self) -> Result<(), Error> {
+        let call = Call::ServerControl;
+        self.site.require_running().map_err(refused(call))?;
+        self.admit(call)?;
+        self.site.stop().map_err(|_| refused(call)(HResult::DISK_IO))
     }
 
     fn prepare_backup(&mut self, kind: BackupType) -> Result<Box<dyn BackupContext + '_>, Error> {

@@ -51,6 +51,7 @@ pub(crate) fn build(dir: &Path, authority: &Authority, states: &[StateSource]) -
         state: 1,
         lowest: first.lowest,
         highest: first.highest,
+        stopped_at: None,
         last_full: None,
         last_incremental: None,
         last_copy: None,

@@ -9,7 +9,9 @@ use certadm::{Authority, ConfigurationPart};
 use crate::bookkeeping::Current;
 use crate::config::same;
 use crate::site::{Site, count_states};
-use crate::{Config, Connection, Error, StateSource, User, create, disk, names, profile};
+use crate::{
+    Config, Connection, Error, Host, StateSource, User, create, disk, host, names, profile, restore,
+};
 
 /// A CA directory: a certification authority's database life as files.
 ///
@@ -48,7 +50,10 @@ impl CaDirectory {
         {
             // Under the guard: nobody may put logs there while leftovers are looked for.
             let _guard = site.guard()?;
-            site.delete_logs_below(site.current()?.lowest)?;
+            // What a restore laid down is older than the bookkeeping.
+            if !restore::is_pending(dir) {
+                site.delete_logs_below(site.current()?.lowest)?;
+            }
         }
         Ok(Self { site: Arc::new(site), states, last })
     }
@@ -151,12 +156,20 @@ impl CaDirectory {
     /// # Errors
     /// A kind that a CA directory does not hold, and the operating system's.
     pub fn set_part(&mut self, part: &ConfigurationPart) -> Result<(), Error> {
-        let path = profile::path(&self.site, part.kind, part.index)
-            .ok_or_else(|| Error::invalid(&self.site.dir, format!("no place for a {:?}", part.kind)))?;
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        }
-        fs::write(&path, &part.content).map_err(Error::io("write", &path))
+        profile::set_part(&self.site, part)
+    }
+
+    /// Puts down the private key of certificate `index` (PKCS #8, DER or PEM), readable for its owner only.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn set_key(&mut self, index: u32, pkcs8: &[u8]) -> Result<(), Error> {
+        host::keys::store(&self.site, index, pkcs8)
+    }
+
+    /// The machine of this CA: what no interface of a CA gives.
+    pub fn host(&self) -> Host {
+        Host::new(Self { site: Arc::clone(&self.site), states: self.states, last: self.last })
     }
 
     /// Number of the current state, from 1.

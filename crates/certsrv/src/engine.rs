@@ -222,12 +222,13 @@ impl Engine for DirectoryEngine {
 
     fn truncate(&mut self) -> Result<(), HResult> {
         let listed = self.active()?.listed.ok_or(HResult::INVALID_BACKUP_SEQUENCE)?;
-        if self.site.config.deep_checkpoint {
-            return Ok(());
-        }
         let lowest = self.site.change_current(|current| {
             let state = self.site.state(current.state)?;
-            let keep_from = state.checkpoint_at_truncation.min(listed.high.saturating_add(1));
+            let mut keep_from = state.checkpoint_at_truncation.min(listed.high.saturating_add(1));
+            if self.site.config.deep_checkpoint {
+                // The checkpoint moves when the service stops, and then stays behind again.
+                keep_from = keep_from.min(current.stopped_at.map_or(0, |high| high.saturating_add(1)));
+            }
             current.lowest = current.lowest.max(keep_from);
             Ok(current.lowest)
         });

@@ -39,6 +39,13 @@ pub enum Error {
         /// The operating system's answer.
         cause: io::Error,
     },
+    /// The service of a CA directory does not start.
+    NotStarted {
+        /// The directory.
+        path: PathBuf,
+        /// What stands in the way, with what to do; one clause.
+        reason: String,
+    },
     /// A new CA directory was to be made where something lies already.
     Occupied {
         /// The place.
@@ -72,6 +79,9 @@ impl fmt::Display for Error {
             Self::Syntax { path, .. } => write!(f, "cannot parse `{}`", path.display()),
             Self::Invalid { path, reason } => write!(f, "`{}`: {reason}", path.display()),
             Self::Listen { address, .. } => write!(f, "cannot listen on {address}"),
+            Self::NotStarted { path, reason } => {
+                write!(f, "the certificate service of `{}` does not start: {reason}", path.display())
+            }
             Self::Occupied { path } => write!(f, "`{}` is not an empty folder", path.display()),
         }
     }
@@ -82,7 +92,7 @@ impl std::error::Error for Error {
         match self {
             Self::Io { cause, .. } | Self::Listen { cause, .. } => Some(cause),
             Self::Syntax { cause, .. } => Some(cause.as_ref()),
-            Self::Invalid { .. } | Self::Occupied { .. } => None,
+            Self::Invalid { .. } | Self::NotStarted { .. } | Self::Occupied { .. } => None,
         }
     }
 }

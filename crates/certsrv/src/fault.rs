@@ -118,6 +118,10 @@ impl<S: CertServer> CertServer for Faulty<S> {
         self.inner.configuration()
     }
 
+    fn shut_down(&mut self) -> Result<(), Error> {
+        self.plan.run(Call::ServerControl, || self.inner.shut_down())
+    }
+
     fn prepare_backup(&mut self, kind: BackupType) -> Result<Box<dyn BackupContext + '_>, Error> {
         let plan = self.plan.clone();
         let context = self.plan.run(Call::BackupPrepare, || self.inner.prepare_backup(kind))?;

@@ -11,6 +11,8 @@
 //!   ca-0-aia.txt        where certificates are published, one URL a line
 //!   templates.txt       name and object identifier by turns, one a line
 //!   configuration.toml  registry values, see `registry`
+//!   CAPolicy.inf        as it would lie in the Windows directory
+//!   keys/               private keys, see `Host`
 //! ```
 //!
 //! Each file is optional, but certificates are counted from 0 without a gap, and what belongs to one
@@ -19,7 +21,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use certadm::{Configuration, ConfigurationPart, PartKind};
 
@@ -60,17 +62,34 @@ pub(crate) fn certificates(site: &Site) -> u32 {
 
 /// The bytes of one part; `None` when there is none.
 pub(crate) fn part(site: &Site, kind: PartKind, index: u32) -> Result<Option<Vec<u8>>, Error> {
-    let Some(path) = path(site, kind, index) else { return Ok(None) };
-    let file = match fs::File::open(&path) {
+    match path(site, kind, index) {
+        Some(path) => read(&path),
+        None => Ok(None),
+    }
+}
+
+/// The bytes of a file that may be there.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    let file = match fs::File::open(path) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.map_err(Error::io("open", &path))?,
+        other => other.map_err(Error::io("open", path))?,
     };
     let mut content = Vec::new();
-    file.take(MAX_FILE.saturating_add(1)).read_to_end(&mut content).map_err(Error::io("read", &path))?;
+    file.take(MAX_FILE.saturating_add(1)).read_to_end(&mut content).map_err(Error::io("read", path))?;
     if u64::try_from(content.len()).is_ok_and(|len| len > MAX_FILE) {
-        return Err(Error::invalid(&path, format!("larger than {MAX_FILE} bytes")));
+        return Err(Error::invalid(path, format!("larger than {MAX_FILE} bytes")));
     }
     Ok(Some(content))
+}
+
+/// Puts one part down, in place of the one that was there.
+pub(crate) fn set_part(site: &Site, part: &ConfigurationPart) -> Result<(), Error> {
+    let path = path(site, part.kind, part.index)
+        .ok_or_else(|| Error::invalid(&site.dir, format!("no place for a {:?}", part.kind)))?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    }
+    fs::write(&path, &part.content).map_err(Error::io("write", &path))
 }
 
 /// Where a part lies; `None` for a kind that this directory does not know.
@@ -88,7 +107,7 @@ pub(crate) fn path(site: &Site, kind: PartKind, index: u32) -> Option<PathBuf> {
     Some(folder(site).join(name))
 }
 
-fn folder(site: &Site) -> PathBuf {
+pub(crate) fn folder(site: &Site) -> PathBuf {
     site.dir.join("ca")
 }
 

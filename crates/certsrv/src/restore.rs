@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use certadm::Registration;
+use certadm::{ConfigEntry, ConfigValue, Registration};
 use dtyp::HResult;
 use serde::{Deserialize, Serialize};
 
@@ -36,10 +36,54 @@ struct Entry {
     outcome: Option<u32>,
 }
 
-/// True while a registration is not confirmed as good: the service does not start then. Instructions
-/// that cannot be read are not good.
+/// What keeps the service from starting, as one clause: `None` where no restore is registered.
+/// Instructions that cannot be read keep it down too.
+pub(crate) fn obstacle(dir: &Path) -> Option<String> {
+    let restore = match read(dir) {
+        Ok(restore) => restore,
+        Err(error) => return Some(format!("its recovery instructions cannot be read: {error}")),
+    };
+    let low = restore.registrations.iter().map(|entry| entry.low).min()?;
+    let high = restore.registrations.iter().map(|entry| entry.high).max()?;
+    Some(match restore.registrations.iter().all(|entry| entry.outcome == Some(0)) {
+        true => format!(
+            "a restored database waits for the replay of its logs, generations 0x{low:x}-0x{high:x}, which this \
+             version cannot do; `csbackup restore --undo --ca-dir {}` brings back what was there before",
+            dir.display()
+        ),
+        false => format!(
+            "a restore of generations 0x{low:x}-0x{high:x} is registered and not complete; `csbackup restore \
+             --resume --ca-dir {0}` finishes it, `csbackup restore --undo --ca-dir {0}` takes it back",
+            dir.display()
+        ),
+    })
+}
+
+/// Is a restore registered, or may one be?
 pub(crate) fn is_pending(dir: &Path) -> bool {
-    read(dir).map_or(true, |restore| restore.registrations.iter().any(|entry| entry.outcome != Some(0)))
+    read(dir).map_or(true, |restore| !restore.registrations.is_empty())
+}
+
+/// The instructions as the values that a CA on Windows keeps in its registry (names of `certsrv.h`), one
+/// key for each registration.
+pub(crate) fn entries(dir: &Path) -> Result<Vec<ConfigEntry>, Error> {
+    let mut entries = Vec::new();
+    for (number, registration) in (1_u32..).zip(read(dir)?.registrations) {
+        let node = format!(r"RestoreInProgress\{number}");
+        let mut add = |name: &str, value: Option<ConfigValue>| {
+            let entry = |value| ConfigEntry { node: node.clone(), name: name.to_owned(), value };
+            entries.extend(value.map(entry));
+        };
+        let text = |text: Option<String>| text.map(ConfigValue::Text);
+        add("LowLogNumber", Some(ConfigValue::Dword(registration.low)));
+        add("HighLogNumber", Some(ConfigValue::Dword(registration.high)));
+        add("CheckPointFile", text(registration.checkpoint_directory));
+        add("LogPath", text(registration.log_directory));
+        add("BackupLogDirectory", text(registration.backup_log_directory));
+        add("RestoreMap", registration.database.map(|(old, new)| ConfigValue::List(vec![old, new])));
+        add("RestoreStatus", registration.outcome.map(ConfigValue::Dword));
+    }
+    Ok(entries)
 }
 
 pub(crate) fn register(site: &Site, registration: &Registration) -> Result<(), HResult> {
@@ -53,8 +97,6 @@ pub(crate) fn register(site: &Site, registration: &Registration) -> Result<(), H
         if restore.ended {
             *restore = Restore::default();
         }
-        // Whoever registers again after a failure makes good for it.
-        restore.registrations.retain(|entry| entry.outcome == Some(0));
         if registration.database.is_none() && restore.registrations.is_empty() {
             return Err(HResult::NO_FULL_RESTORE);
         }
@@ -71,10 +113,14 @@ pub(crate) fn register(site: &Site, registration: &Registration) -> Result<(), H
     })
 }
 
+/// A failure takes back everything that was registered: the service starts again with what lies there.
 pub(crate) fn complete(site: &Site, outcome: HResult) -> Result<(), HResult> {
     change(site, |restore| {
         let pending = restore.registrations.iter_mut().find(|entry| entry.outcome.is_none());
         pending.ok_or(HResult::UNEXPECTED)?.outcome = Some(outcome.0);
+        if !outcome.is_success() {
+            restore.registrations.clear();
+        }
         Ok(())
     })
 }
@@ -91,7 +137,12 @@ fn change(site: &Site, change: impl FnOnce(&mut Restore) -> Result<(), HResult>)
     let _guard = site.guard().map_err(|_| HResult::DISK_IO)?;
     let mut restore = read(&site.dir).map_err(|_| HResult::DISK_IO)?;
     change(&mut restore)?;
-    disk::write_toml(&site.dir.join(FILE), &restore).map_err(|_| HResult::DISK_IO)
+    let file = site.dir.join(FILE);
+    let written = match restore.registrations.is_empty() {
+        true => disk::remove(&file).and_then(|()| disk::sync_folder(&site.dir)),
+        false => disk::write_toml(&file, &restore),
+    };
+    written.map_err(|_| HResult::DISK_IO)
 }
 
 fn read(dir: &Path) -> Result<Restore, Error> {

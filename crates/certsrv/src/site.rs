@@ -96,7 +96,7 @@ impl Site {
     pub(crate) fn service(&self) -> ServerState {
         match self.config.service {
             Service::Stopped => ServerState::Stopped,
-            _ if restore::is_pending(&self.dir) => ServerState::Stopped,
+            _ if self.is_shut_down() || restore::is_pending(&self.dir) => ServerState::Stopped,
             Service::Suspended => ServerState::Suspended,
             Service::Online => ServerState::Online,
         }

@@ -149,9 +149,9 @@ impl Error {
 /// execution failed, service not active, service disabled, RPC server unavailable.
 const STOPPED: [HResult; 5] = [
     HResult::CLASS_NOT_REGISTERED,
-    HResult(0x8008_0005),
+    HResult::SERVER_EXEC_FAILURE,
     HResult::SERVICE_NOT_ACTIVE,
-    HResult(0x8007_0422),
+    HResult::SERVICE_DISABLED,
     HResult::RPC_UNAVAILABLE,
 ];
 

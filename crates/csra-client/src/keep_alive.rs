@@ -46,10 +46,10 @@ impl Stop {
 impl KeepAlive {
     pub(crate) fn start(connector: Connector, oid: Oid) -> Self {
         let stop = Arc::new(Stop::default());
-        let seen = Arc::clone(&stop);
         let pings = PingSet::new(connector.options.ping_period);
-        let pinger = Pinger { connector, oid, pings, connection: None, started: Instant::now() };
-        let thread = thread::Builder::new().name("dcom-ping".to_owned()).spawn(move || pinger.run(&seen));
+        let (started, connection) = (Instant::now(), None);
+        let pinger = Pinger { connector, oid, pings, connection, started, stop: Arc::clone(&stop) };
+        let thread = thread::Builder::new().name("dcom-ping".to_owned()).spawn(move || pinger.run());
         if let Err(error) = &thread {
             tracing::warn!(%error, "no thread for signs of life: a backup that stalls may lose its session");
         }
@@ -71,17 +71,18 @@ struct Pinger {
     pings: PingSet,
     connection: Option<Secured>,
     started: Instant,
+    stop: Arc<Stop>,
 }
 
 impl Pinger {
-    fn run(mut self, stop: &Stop) {
+    fn run(mut self) {
         self.pings.add(self.oid);
         loop {
             if self.ping_logged().is_break() {
                 break;
             }
             let due = self.pings.due_at().unwrap_or_default();
-            if stop.wait(due.saturating_sub(self.started.elapsed())) {
+            if self.stop.wait(due.saturating_sub(self.started.elapsed())) {
                 break;
             }
         }
@@ -103,7 +104,8 @@ impl Pinger {
     }
 
     fn log_status(&self, status: u32) {
-        if status != dcom::status::OK {
+        // Once it is to stop, the object may be gone already.
+        if status != dcom::status::OK && !self.stop.wait(Duration::ZERO) {
             tracing::warn!(host = %self.connector.target.host, status, "a sign of life was not taken");
         }
     }

@@ -23,7 +23,7 @@ pub(crate) struct Object {
     /// `None` after the connection broke, until the last words.
     connection: Option<Secured>,
     has_broken: bool,
-    _keep_alive: Option<KeepAlive>,
+    keep_alive: Option<KeepAlive>,
 }
 
 /// Time for the last words to an object whose connection broke, unless the operator waits even less.
@@ -41,7 +41,7 @@ impl Object {
             found,
             connection: None,
             has_broken: false,
-            _keep_alive: None,
+            keep_alive: None,
         };
         if let Err(error) = object.connect() {
             // Who could not be reached now is not tried again at once: the references expire.
@@ -50,7 +50,7 @@ impl Object {
         }
         let pinged = |reference: &&StdObjRef| reference.flags & StdObjRef::NO_PING == 0;
         if let Some(reference) = object.found.references.iter().find(pinged) {
-            object._keep_alive = Some(KeepAlive::start(connector.clone(), reference.oid));
+            object.keep_alive = Some(KeepAlive::start(connector.clone(), reference.oid));
         }
         Ok(object)
     }
@@ -144,6 +144,8 @@ impl Object {
 
 impl Drop for Object {
     fn drop(&mut self) {
+        // First: of a released object no sign of life is taken.
+        drop(self.keep_alive.take());
         if let Err(error) = self.release() {
             let host = &self.connector.target.host;
             let error: &dyn std::error::Error = &error;

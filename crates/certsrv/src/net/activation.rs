@@ -57,7 +57,7 @@ fn activate(
         return Err(HResult::CLASS_NOT_REGISTERED);
     }
     if host.site().service() == ServerState::Stopped {
-        return Err(SERVER_EXEC_FAILURE);
+        return Err(HResult::SERVER_EXEC_FAILURE);
     }
     if host.objects_of(who.user) >= MAX_OBJECTS_OF_USER {
         return Err(HResult::OUT_OF_MEMORY);
@@ -81,5 +81,3 @@ fn activate(
 
 /// Objects of one user at a time: some are left for others, whose limit is that of the table.
 const MAX_OBJECTS_OF_USER: usize = 64;
-/// `CO_E_SERVER_EXEC_FAILURE`.
-const SERVER_EXEC_FAILURE: HResult = HResult(0x8008_0005);

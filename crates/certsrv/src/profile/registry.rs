@@ -9,17 +9,20 @@
 //! CRLPeriod = "Weeks"
 //! CACertHash = ["ab cd", "-"]
 //! Security = { hex = "0100" }
+//! Since = { qword = "4294967296" }
+//! Where = { expand = "%SystemRoot%" }
 //! [ca.CSP]                    # a key below it
 //! ProviderType = 0
 //! ```
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use certadm::{ConfigEntry, ConfigValue};
 use csra::authority::sanitized;
 use csra::value::Variant;
 use dtyp::HResult;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::{hex, same};
 use crate::site::Site;
@@ -32,33 +35,51 @@ const VERSION: u32 = 0x0007_0001;
 /// Deepest key below the CA's own.
 const MAX_DEPTH: u32 = 16;
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct File {
     root: BTreeMap<String, Item>,
     ca: BTreeMap<String, Item>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "a number of 32 bits, a text, a list of texts, { hex = \"..\" } or a key")]
+#[derive(Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a number of 32 bits, a text, a list of texts, { hex = \"..\" }, { qword = \"..\" }, \
+                 { expand = \"..\" } or a key"
+)]
 enum Item {
     Dword(u32),
     Text(String),
     List(Vec<String>),
     Binary(Hex),
+    Qword(Qword),
+    Expand(Expand),
     Key(BTreeMap<String, Item>),
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Hex {
     hex: String,
 }
 
+/// In decimal digits: TOML has no unsigned numbers of 64 bits.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Qword {
+    qword: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expand {
+    expand: String,
+}
+
 /// All values: those of the file, and what follows from `ca.toml` where the file says nothing.
 pub(crate) fn entries(site: &Site) -> Result<Vec<ConfigEntry>, Error> {
-    let path = super::folder(site).join("configuration.toml");
-    let file: File = if path.is_file() { disk::read_toml(&path)? } else { File::default() };
+    let (path, file) = read(site)?;
     let own = sanitized(&site.authority.name);
     let mut entries = Vec::new();
     for (node, items) in [("", file.root), (own.as_str(), file.ca)] {
@@ -71,6 +92,64 @@ pub(crate) fn entries(site: &Site) -> Result<Vec<ConfigEntry>, Error> {
     }
     entries.sort_by(|a, b| (&a.node, &a.name).cmp(&(&b.node, &b.name)));
     Ok(entries)
+}
+
+/// Puts values into the file, in place of those of the same names. Keys are made where they are missing.
+pub(crate) fn import(site: &Site, entries: &[ConfigEntry]) -> Result<(), Error> {
+    let (path, mut file) = read(site)?;
+    let own = sanitized(&site.authority.name);
+    for ConfigEntry { node, name, value } in entries {
+        let mut keys = node.split('\\').filter(|key| !key.is_empty()).peekable();
+        let mut items = match keys.next_if(|key| same(key, &own)) {
+            Some(_) => &mut file.ca,
+            None => &mut file.root,
+        };
+        for (depth, key) in (0..).zip(keys) {
+            if depth > MAX_DEPTH {
+                return Err(Error::invalid(&path, format!("key {node:?} lies too deep")));
+            }
+            items = key_of(items, key)
+                .ok_or_else(|| Error::invalid(&path, format!("{key:?} of key {node:?} is a value")))?;
+        }
+        if items.iter().any(|(other, item)| same(other, name) && matches!(item, Item::Key(_))) {
+            return Err(Error::invalid(&path, format!("{name:?} of key {node:?} is a key")));
+        }
+        items.retain(|other, _| !same(other, name));
+        items.insert(name.clone(), Item::of(value));
+    }
+    let folder = super::folder(site);
+    std::fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
+    disk::write_toml(&path, &file)
+}
+
+/// The key of this name, made where it is missing; `None` where a value has the name.
+fn key_of<'a>(items: &'a mut BTreeMap<String, Item>, key: &str) -> Option<&'a mut BTreeMap<String, Item>> {
+    let name = items.keys().find(|other| same(other, key)).cloned().unwrap_or_else(|| key.to_owned());
+    match items.entry(name).or_insert_with(|| Item::Key(BTreeMap::new())) {
+        Item::Key(items) => Some(items),
+        _ => None,
+    }
+}
+
+fn read(site: &Site) -> Result<(PathBuf, File), Error> {
+    let path = super::folder(site).join("configuration.toml");
+    let file = if path.is_file() { disk::read_toml(&path)? } else { File::default() };
+    Ok((path, file))
+}
+
+impl Item {
+    fn of(value: &ConfigValue) -> Self {
+        match value {
+            ConfigValue::Dword(number) => Self::Dword(*number),
+            ConfigValue::Qword(number) => Self::Qword(Qword { qword: number.to_string() }),
+            ConfigValue::Text(text) => Self::Text(text.clone()),
+            ConfigValue::ExpandText(text) => Self::Expand(Expand { expand: text.clone() }),
+            ConfigValue::List(list) => Self::List(list.clone()),
+            ConfigValue::Binary(bytes) => {
+                Self::Binary(Hex { hex: bytes.iter().map(|byte| format!("{byte:02x}")).collect() })
+            }
+        }
+    }
 }
 
 /// What `GetConfigEntry` finds: a value, or for the empty entry the names of a node's values. Case does
@@ -117,6 +196,12 @@ fn collect(
                 let bytes = hex(&digits).ok_or_else(|| format!("hex of {name:?} is no row of hex digits"))?;
                 ConfigValue::Binary(bytes)
             }
+            Item::Qword(Qword { qword }) => {
+                let number =
+                    qword.parse().map_err(|_| format!("qword of {name:?} is no number of 64 bits"))?;
+                ConfigValue::Qword(number)
+            }
+            Item::Expand(Expand { expand }) => ConfigValue::ExpandText(expand),
             Item::Key(items) => {
                 let depth = depth.checked_sub(1).ok_or_else(|| format!("key {name:?} lies too deep"))?;
                 let node = if node.is_empty() { name } else { format!(r"{node}\{name}") };

@@ -3,6 +3,7 @@
 mod backup_marks;
 mod engine_sets;
 mod faults;
+mod host;
 mod hostile;
 mod invented;
 mod names;

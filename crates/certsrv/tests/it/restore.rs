@@ -38,10 +38,16 @@ fn the_service_does_not_start_until_the_registration_is_complete() {
     restore.register(&registration(3, 6)).unwrap();
     assert_eq!(state(&at.ca), ServerState::Stopped);
     assert_eq!(code(at.ca.connect().prepare_backup(BackupType::Full)), HResult::SERVICE_NOT_ACTIVE);
+    let reason = at.ca.why_stopped().unwrap();
+    assert!(reason.contains("not complete") && reason.contains("--resume"), "{reason}");
     restore.register_complete(HResult::OK).unwrap();
-    assert_eq!(state(&at.ca), ServerState::Online);
     restore.end().unwrap();
     assert_eq!(code(restore.end()), HResult::HR_INVALID_HANDLE);
+    assert_eq!(state(&at.ca), ServerState::Stopped, "logs would have to be replayed");
+    let error = at.ca.start().unwrap_err().to_string();
+    for part in ["replay", "0x3-0x6", "restore --undo"] {
+        assert!(error.contains(part), "{error}");
+    }
     let text = fs::read_to_string(at.path().join("restore.toml")).unwrap();
     let whole =
         text.contains("low = 3") && text.contains("high = 6") && text.contains(r"D:\CertLog\Corp.edb");
@@ -77,16 +83,44 @@ fn a_second_registration_waits_for_the_first() {
 }
 
 #[test]
-fn a_restore_that_failed_keeps_the_service_down_until_one_succeeds() {
+fn a_failure_takes_back_all_that_was_registered() {
     let at = Invented::new();
     let mut connection = at.ca.connect();
     let mut restore = connection.prepare_restore().unwrap();
     restore.register(&registration(3, 6)).unwrap();
-    restore.register_complete(HResult::DISK_IO).unwrap();
-    assert_eq!(state(&at.ca), ServerState::Stopped);
-    restore.register(&registration(3, 6)).unwrap();
     restore.register_complete(HResult::OK).unwrap();
+    restore.register(&increment(7, 9)).unwrap();
+    restore.register_complete(HResult::DISK_IO).unwrap();
+    restore.end().unwrap();
     assert_eq!(state(&at.ca), ServerState::Online);
+    assert_eq!(at.ca.pending_restore().unwrap(), []);
+    assert!(!at.path().join("restore.toml").exists());
+}
+
+#[test]
+fn logs_of_a_pending_restore_are_not_deleted_whatever_the_bookkeeping_says() {
+    let at = Invented::new();
+    let mut connection = at.ca.connect();
+    let mut restore = connection.prepare_restore().unwrap();
+    restore.register(&registration(1, 6)).unwrap();
+    fs::write(at.log_file(1), "older than all that is known").unwrap();
+    CaDirectory::open(at.path()).unwrap();
+    assert!(at.log_file(1).exists());
+}
+
+#[test]
+fn the_service_is_shut_down_for_every_process_until_it_is_started() {
+    let at = Invented::new();
+    let elsewhere = CaDirectory::open(at.path()).unwrap();
+    at.ca.connect_as(Caller { roles: Roles::ADMINISTRATOR, ..Caller::LOCAL_OPERATOR }).shut_down().unwrap();
+    assert_eq!(state(&elsewhere), ServerState::Stopped);
+    assert_eq!(code(elsewhere.connect().shut_down()), HResult::SERVICE_NOT_ACTIVE);
+    assert!(elsewhere.why_stopped().unwrap().contains("shut down"));
+    elsewhere.start().unwrap();
+    assert_eq!(state(&at.ca), ServerState::Online);
+    assert_eq!(at.ca.why_stopped(), None);
+    let nobody = Caller { roles: Roles::READ, ..Caller::LOCAL_OPERATOR };
+    assert_eq!(code(at.ca.connect_as(nobody).shut_down()), HResult::ACCESS_DENIED);
 }
 
 #[test]
@@ -147,7 +181,7 @@ fn a_registration_stops_the_service_under_a_running_backup() {
     assert_eq!(code(backup.log_files()), HResult::SERVICE_NOT_ACTIVE);
     assert_eq!(code(backup.end()), HResult::SERVICE_NOT_ACTIVE);
     drop(backup);
-    restore.register_complete(HResult::OK).unwrap();
+    restore.register_complete(HResult::DISK_IO).unwrap();
     assert_eq!(
         code(connection.prepare_backup(BackupType::Full)),
         HResult::OK,
