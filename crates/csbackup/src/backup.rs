@@ -1,16 +1,23 @@
 //! Taking a backup: Microsoft's scenario in the order of `design.md` section 1, with the invariants
 //! of its section 4.
 
+mod beside;
 mod collect;
-mod config;
+pub(crate) mod config;
 mod finish;
+mod hoarding;
+mod host;
+mod renewed;
 
 use std::time::{Duration, Instant};
 
-use certadm::{Authority, BackupType, CertServer, Configuration, ServerState};
+use beside::Beside;
+use certadm::{Authority, BackupType, CertServer, ServerState};
 use collect::Collect;
 pub(crate) use collect::{CONFIG_FOLDER, DATABASE_FOLDER, timeline_of};
 use dtyp::HResult;
+use hoarding::Hoarding;
+pub use host::OnHost;
 
 use crate::catalogue::{Catalogue, SetState};
 use crate::chain::{ChainLogs, Misfit};
@@ -136,6 +143,33 @@ pub fn backup(
     options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<Outcome, Error> {
+    take(server, None, medium, files, options, observer)
+}
+
+/// As [`backup`], on the CA's own machine: the sets get what only that has.
+///
+/// # Errors
+/// Those of [`backup`]. [`Error::NotStopped`] and [`Error::NotRestarted`]: the service was to be restarted
+/// first.
+pub fn backup_on_host(
+    server: &mut dyn CertServer,
+    on_host: OnHost<'_>,
+    medium: &dyn Medium,
+    files: &dyn FileAccess,
+    options: &BackupOptions,
+    observer: &dyn Observer,
+) -> Result<Outcome, Error> {
+    take(server, Some(on_host), medium, files, options, observer)
+}
+
+fn take(
+    server: &mut dyn CertServer,
+    mut on_host: Option<OnHost<'_>>,
+    medium: &dyn Medium,
+    files: &dyn FileAccess,
+    options: &BackupOptions,
+    observer: &dyn Observer,
+) -> Result<Outcome, Error> {
     let ca = server.authority().clone();
     let _lock = medium.lock(&ca)?;
     observer.step(&Step::Locked);
@@ -155,10 +189,35 @@ pub fn backup(
     }
     prove_newest(&mut catalogue, medium, &ca, observer)?;
     let plan = plan(&catalogue, &ca, options.kind)?;
-    let configuration =
-        server.configuration().map_err(crate::session::server(&ca, "ask for the configuration of"))?;
-    let mut run = Run { medium, files, options, observer, ca, configuration, catalogue, fork: None };
-    go(server, &mut run, plan)
+    let mut hoarding = Hoarding::default();
+    if let Some(OnHost { host, restart: Some(patience), .. }) = &mut on_host {
+        host::restart(server, &mut **host, *patience, &ca, observer)?;
+        hoarding = Hoarding::restarted();
+    }
+    let beside = gather(server, on_host.as_mut(), &ca, &hoarding, observer)?;
+    let mut run = Run { medium, files, options, observer, ca, beside, hoarding, catalogue, fork: None };
+    let outcome = go(server, &mut run, plan)?;
+    renewed::warn(&run.catalogue, &run.beside, on_host.is_some(), observer);
+    Ok(outcome)
+}
+
+/// What the CA and its machine have beside database and logs.
+fn gather(
+    cert_server: &mut dyn CertServer,
+    on_host: Option<&mut OnHost<'_>>,
+    ca: &Authority,
+    hoarding: &Hoarding,
+    observer: &dyn Observer,
+) -> Result<Beside, Error> {
+    let configuration = cert_server.configuration().map_err(server(ca, "ask for the configuration of"))?;
+    let Some(OnHost { host, key_password, .. }) = on_host else {
+        return Ok(Beside::of_road(&configuration));
+    };
+    let state = host.capture();
+    if let Some(system) = &state.hoards_logs {
+        hoarding.known(system, observer);
+    }
+    Ok(Beside::of_host(configuration, state, &mut **host, key_password.as_ref(), ca))
 }
 
 /// A run that was killed between publishing and reading back left its set unproven: prove it now,
@@ -212,7 +271,8 @@ struct Run<'a> {
     options: &'a BackupOptions,
     observer: &'a dyn Observer,
     ca: Authority,
-    configuration: Configuration,
+    beside: Beside,
+    hoarding: Hoarding,
     catalogue: Catalogue,
     /// The CA was reverted or restored since the newest chain: nothing is truncated in this run.
     fork: Option<String>,
@@ -301,7 +361,13 @@ fn increment(
         });
     match attempt {
         Err(Error::Server { source, .. }) if is_missing_base(source.code()) => {
-            Ok(Attempt::Misfit(format!("the CA does not accept an increment: {source}")))
+            let why = match source.code() {
+                Some(HResult::INVALID_BACKUP | HResult::CIRCULAR_LOGGING) => {
+                    "the CA uses circular logging, which allows only full backups"
+                }
+                _ => "the CA does not accept an increment",
+            };
+            Ok(Attempt::Misfit(format!("{why}: {source}")))
         }
         other => other,
     }

@@ -26,6 +26,24 @@ pub enum Error {
         /// Its state.
         state: ServerState,
     },
+    /// The service was to be restarted before the backup and did not stop.
+    #[error("cannot stop the certificate service of `{ca}` for its restart: {reason}")]
+    NotStopped {
+        /// The CA.
+        ca: Authority,
+        /// What the CA's machine said.
+        reason: String,
+    },
+    /// The service was stopped for its restart and does not serve again.
+    #[error(
+        "THE CERTIFICATE SERVICE OF `{ca}` IS DOWN: it was stopped for its restart and did not come up again: {reason}"
+    )]
+    NotRestarted {
+        /// The CA.
+        ca: Authority,
+        /// What the CA's machine said, or the state the service is in.
+        reason: String,
+    },
     /// The CA has a backup open.
     #[error("another backup of `{ca}` is active: the CA answered {code}")]
     Busy {
@@ -116,6 +134,14 @@ pub enum Error {
         /// What to do.
         hint: Option<&'static str>,
     },
+    /// A restore on a CA failed; what state that left.
+    #[error("{state}")]
+    Restoring {
+        /// One clause.
+        state: String,
+        /// Why it failed.
+        source: Box<Error>,
+    },
     /// The operator stopped the run.
     #[error("cancelled")]
     Cancelled,
@@ -135,6 +161,13 @@ impl Error {
                 vec!["start the service, or restore from a set with `csbackup restore`"]
             }
             Self::NotOnline { .. } => vec!["a pending restore or a paused service suspends a CA"],
+            Self::NotStopped { .. } => {
+                vec!["nothing was backed up; run it again without `--restart-service`, or as administrator"]
+            }
+            Self::NotRestarted { .. } => vec![
+                "start it now (`net start CertSvc`) and look at the CA's event logs (Application, System)",
+                "nothing was backed up and no log was deleted; run the backup again when it serves",
+            ],
             Self::Busy { .. } => vec![
                 "wait for it with `--wait SECONDS`, or find the other program (certutil -backup, an agent)",
             ],
@@ -156,6 +189,7 @@ impl Error {
                 vec!["the set cannot be trusted as it is; `csbackup list` shows the others"]
             }
             Self::ReadBack { .. } => vec!["the medium did not keep what was written: check its disk"],
+            Self::Restoring { source, .. } => source.hints(),
             Self::Restore { hint, .. } => hint.iter().copied().collect(),
             _ => vec![],
         }

@@ -75,6 +75,7 @@ pub fn import(
             .collect(),
         files: importer.files,
         gaps: Vec::new(),
+        keys: None,
         log_gap: None,
     };
     for finding in &manifest.findings {

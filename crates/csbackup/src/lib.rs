@@ -9,28 +9,35 @@ mod directory;
 mod error;
 mod files;
 mod import;
+mod keys;
 pub mod manifest;
 mod medium;
 mod names;
 mod note;
 mod observer;
 mod place;
+pub mod registry;
 mod restore;
 mod session;
 mod transfer;
 mod verify;
 
-pub use backup::{BackupOptions, Outcome, Requested, Truncation, backup, plan};
+pub use backup::{BackupOptions, OnHost, Outcome, Requested, Truncation, backup, backup_on_host, plan};
 pub use catalogue::{Catalogue, SetState};
 pub use directory::Directory;
 pub use error::Error;
 pub use files::{FileAccess, MappedFiles};
 pub use import::{ImportOptions, import};
+pub use keys::KeyPassword;
 pub use manifest::{FindingEntry, Manifest, SetId};
 pub use medium::{FileSink, Lock, Medium, SetWriter, StoredSet};
 pub use names::{SetPath, safe_name, shown_name};
 pub use note::{LogRange, Note, NoteBody, TruncationOutcome};
 pub use observer::{Observer, Quiet, Step};
 pub use place::Folder;
-pub use restore::{PlanItem, RestoreOptions, RestorePlan, RestoreTarget, plan_restore, restore};
+pub use restore::{
+    CaPlaces, CaSide, Part, PlanItem, RegistryChange, RestoreOptions, RestorePlan, RestoreStatus,
+    RestoreTarget, Restored, ServiceEnd, captured_file, captured_registry, plan_restore, registry_changes,
+    restore, restore_ca, restore_status, resume, undo,
+};
 pub use verify::{VerifiedFile, VerifyReport, verify_folder, verify_set};

@@ -10,6 +10,10 @@ use time::macros::format_description;
 
 use crate::SetPath;
 
+mod keys;
+
+pub use keys::{CertificateKey, KeptIn};
+
 /// The format this version writes. Higher ones are refused, lower ones stay readable.
 pub const FORMAT: u32 = 1;
 
@@ -131,6 +135,10 @@ pub struct Manifest {
     pub files: Vec<FileEntry>,
     /// Listed files that could not be saved.
     pub gaps: Vec<Gap>,
+    /// The CA's certificates and whether their private keys are in this set; absent where nobody asked to
+    /// save keys.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub keys: Option<Vec<CertificateKey>>,
     /// Generations known to be in no set, opened by this one (first and last).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub log_gap: Option<[u32; 2]>,
@@ -205,7 +213,7 @@ pub enum Content {
     Dynamic,
     /// What the CA told of its configuration.
     Configuration,
-    /// Key container that another program saved beside (`.p12`). Never opened here.
+    /// Private keys (`.p12`). Of an imported set they were never opened.
     Key,
     /// Anything else that lay in an imported folder.
     Other,

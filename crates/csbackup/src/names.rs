@@ -84,6 +84,11 @@ impl SetPath {
         Self(format!("{folder}/{}", safe_name(name)))
     }
 
+    /// A file in the set's own folder.
+    pub fn alone(name: &str) -> Self {
+        Self(safe_name(name))
+    }
+
     /// Accepts a path from a manifest when each component is a harmless name.
     pub fn parse(path: &str) -> Option<Self> {
         let is_harmless = |part: &str| {

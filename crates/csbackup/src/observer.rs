@@ -8,6 +8,8 @@ use crate::manifest::FindingEntry;
 pub enum Step {
     /// The lock of this CA is held.
     Locked,
+    /// The certificate service was restarted, as asked, and is online again.
+    Restarted,
     /// What will be done, and why.
     Planned(BackupType, String),
     /// The CA opened a session.
@@ -34,6 +36,8 @@ pub enum Step {
     Truncated,
     /// The session has ended.
     Ended,
+    /// A step of a restore, for people; each is followed by one that may be the last of a run.
+    Restoring(String),
 }
 
 /// Is told what happens; decides nothing, except to stop.

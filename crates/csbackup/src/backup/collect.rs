@@ -5,7 +5,7 @@ use std::io::Read;
 use certadm::{BackupType, FileKind, FileList, ListedFile, base_name};
 use time::OffsetDateTime;
 
-use super::{Base, Run, TOOL, config};
+use super::{Base, Run, TOOL};
 use crate::chain::{ChainLogs, Misfit};
 use crate::check::{Check, Checked, listed_generations, set_findings};
 use crate::manifest::{Content, FORMAT, FileEntry, FindingEntry, Gap, Manifest, Source, timestamp};
@@ -58,8 +58,8 @@ pub(super) fn collect<'m>(
     let map = session.restore_map()?;
     collector.store(RESTORE_MAP, Content::RestoreMap, DATABASE_FOLDER, map.raw())?;
     run.observer.step(&Step::RestoreMap);
-    for (name, content) in config::files(&run.configuration) {
-        collector.store(&name, Content::Configuration, CONFIG_FOLDER, &content)?;
+    for file in &run.beside.files {
+        collector.store(&file.name, file.content, file.folder, &file.bytes)?;
     }
     if kind == BackupType::Full {
         let listed = session.database_files()?;
@@ -103,12 +103,14 @@ pub(super) fn collect<'m>(
         dynamic_list,
         files: collector.files,
         gaps,
+        keys: run.beside.record(),
         log_gap: None,
         findings,
     };
     for finding in &manifest.findings {
         run.observer.finding("", finding);
     }
+    run.hoarding.listed_again(&run.catalogue, &manifest, run.observer);
     let log_directory = map.find(FileKind::LogDirectory).map(str::to_owned);
     Ok(Collect::Whole(Box::new(Collected { writer: collector.writer, manifest, started, log_directory })))
 }
@@ -137,9 +139,13 @@ struct Collector<'r, 'm> {
 }
 
 impl Collector<'_, '_> {
-    /// Stores an answer of the CA that is a file of its own.
+    /// Stores a file that is in memory; no folder is the set's own.
     fn store(&mut self, name: &str, content: Content, folder: &str, bytes: &[u8]) -> Result<(), Error> {
-        let path = self.taken.unique(SetPath::inside(folder, name), name);
+        let inside = match folder {
+            "" => SetPath::alone(name),
+            folder => SetPath::inside(folder, name),
+        };
+        let path = self.taken.unique(inside, name);
         let mut sink = self.writer.create(&path)?;
         let stored = sink.write(bytes).and_then(|()| sink.finish());
         stored.map_err(Error::io("store", path.as_str()))?;
@@ -231,11 +237,9 @@ impl Collector<'_, '_> {
     }
 
     /// Copies the files outside the database. One that cannot be read is a gap with a name, and so is
-    /// what the CA did not tell of its configuration.
+    /// what the CA and its machine did not give.
     fn gaps(&mut self, names: &[String]) -> Result<Vec<Gap>, Error> {
-        let missing = self.run.configuration.missing.iter();
-        let mut gaps: Vec<Gap> =
-            missing.map(|part| Gap { name: part.what.clone(), reason: part.reason.clone() }).collect();
+        let mut gaps = self.run.beside.gaps.clone();
         for name in names {
             if self.run.observer.cancelled() {
                 return Err(Error::Cancelled);

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use certadm::{ConfigEntry, ConfigValue, Configuration, ConfigurationPart, PartKind};
 
+use crate::registry::{KEY, sorted};
+
 /// Registry values, in the format that `reg import` takes.
 const REGISTRY: &str = "CertSvc-Configuration.reg";
-/// Where the values were.
-const KEY: &str = r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Services\CertSvc\Configuration";
 
 /// Names and contents of the files that go into `Config/`.
 pub(super) fn files(configuration: &Configuration) -> Vec<(String, Vec<u8>)> {
@@ -20,7 +20,7 @@ pub(super) fn files(configuration: &Configuration) -> Vec<(String, Vec<u8>)> {
 fn name(part: &ConfigurationPart) -> String {
     let index = part.index;
     match part.kind {
-        PartKind::Certificate => format!("ca-{index}.cer"),
+        PartKind::Certificate => certificate(index),
         PartKind::Chain => format!("ca-{index}-chain.p7b"),
         PartKind::Crl => format!("ca-{index}.crl"),
         PartKind::DeltaCrl => format!("ca-{index}-delta.crl"),
@@ -31,13 +31,15 @@ fn name(part: &ConfigurationPart) -> String {
     }
 }
 
+pub(super) fn certificate(index: u32) -> String {
+    format!("ca-{index}.cer")
+}
+
 /// UTF-16 with a byte order mark, as `reg export` writes it.
-fn registry_file(entries: &[ConfigEntry]) -> Vec<u8> {
-    let mut entries: Vec<&ConfigEntry> = entries.iter().collect();
-    entries.sort_by_key(|entry| (entry.node.to_lowercase(), entry.name.to_lowercase()));
+pub(crate) fn registry_file(entries: &[ConfigEntry]) -> Vec<u8> {
     let mut text = "\u{feff}Windows Registry Editor Version 5.00\r\n".to_owned();
     let mut node = None;
-    for entry in entries {
+    for entry in sorted(entries) {
         if node.replace(&entry.node) != Some(&entry.node) {
             let separator = if entry.node.is_empty() { "" } else { "\\" };
             // A line break would let a CA write lines of its own into the file.

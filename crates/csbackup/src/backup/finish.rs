@@ -87,6 +87,9 @@ fn truncate(
     let answer = session.truncate();
     run.observer.step(&Step::Truncated);
     let after = log_range(run, log_directory);
+    if let (Ok(()), Some((before, after))) = (&answer, before.zip(after)) {
+        run.hoarding.kept(before, after, run.observer);
+    }
     let (outcome, detail) = match answer {
         Ok(()) if before.is_some() && before == after => {
             let none = "the CA reported success but deleted no log: its checkpoint is behind them";

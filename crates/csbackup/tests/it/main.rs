@@ -5,10 +5,14 @@
 
 mod calls;
 mod cancel;
+mod captured;
 mod chains;
+mod embedded_host;
 mod fail_at_call;
+mod fake_host;
 mod forks;
 mod gaps;
+mod hoarding;
 mod hosts;
 mod imported;
 mod kill;
@@ -17,5 +21,8 @@ mod liar;
 mod medium;
 mod medium_faults;
 mod real;
+mod renewed_keys;
+mod restart;
+mod saved_keys;
 mod script_defects;
 mod unreadable;
