@@ -1,7 +1,5 @@
 //! The program's manifest for Windows: paths longer than 260 characters, and UTF-8 for what speaks in code pages.
 
-#![expect(clippy::print_stdout, reason = "cargo reads it")]
-
 use std::env;
 
 use embed_manifest::manifest::{ActiveCodePage, Setting, SupportedOS};

@@ -1,21 +1,37 @@
 //! What the operator can do about an error.
 
 use certadm::Error as CallError;
+use certadm_native::{LoadError, Privilege};
 use csra_client::Error as WireError;
 use dtyp::HResult;
 
 /// Hints for an error that ended a run, the likeliest first; `is_remote` where the CA is on the network.
-pub(crate) fn hints(error: &anyhow::Error, is_remote: bool) -> Vec<&'static str> {
+pub(crate) fn hints(error: &anyhow::Error, is_remote: bool) -> Vec<String> {
+    let mut hints: Vec<String> = known(error, is_remote).into_iter().map(str::to_owned).collect();
+    // What Windows itself says, where we run on it.
+    let code = call_of(error).and_then(CallError::code);
+    hints.extend(code.and_then(certadm_native::message).map(|text| format!("Windows calls it: {text}")));
+    hints
+}
+
+/// The failed call behind an error.
+fn call_of(error: &anyhow::Error) -> Option<&CallError> {
+    match error.downcast_ref::<csbackup::Error>() {
+        Some(csbackup::Error::Server { source, .. }) => Some(source),
+        _ => error.downcast_ref::<CallError>(),
+    }
+}
+
+fn known(error: &anyhow::Error, is_remote: bool) -> Vec<&'static str> {
     if let Some(error) = error.downcast_ref::<WireError>() {
         return of_wire(error);
     }
+    if let Some(error) = error.downcast_ref::<LoadError>() {
+        return error.hints();
+    }
     let engine = error.downcast_ref::<csbackup::Error>();
     let mut hints = engine.map(csbackup::Error::hints).unwrap_or_default();
-    let call = match engine {
-        Some(csbackup::Error::Server { source, .. }) => Some(source),
-        _ => error.downcast_ref::<CallError>(),
-    };
-    hints.extend(call.map(|call| of_call(call, is_remote)).unwrap_or_default());
+    hints.extend(call_of(error).map(|call| of_call(call, is_remote)).unwrap_or_default());
     hints
 }
 
@@ -23,6 +39,10 @@ pub(crate) fn hints(error: &anyhow::Error, is_remote: bool) -> Vec<&'static str>
 fn of_call(error: &CallError, is_remote: bool) -> Vec<&'static str> {
     match error {
         CallError::NoReadRight { .. } => vec![READ, PING],
+        CallError::NoPrivilege { privilege, .. } => {
+            Privilege::from_name(privilege).map(Privilege::hints).unwrap_or_default()
+        }
+        CallError::Refused { code: HResult::PRIVILEGE_NOT_HELD, .. } => Privilege::Backup.hints(),
         CallError::Refused { code: HResult::ACCESS_DENIED, .. } if is_remote => vec![ALLOW, PING],
         CallError::Lost { cause, .. } => cause.downcast_ref::<WireError>().map(of_wire).unwrap_or_default(),
         _ => vec![],

@@ -11,8 +11,8 @@ mod place;
 mod restore;
 
 pub(crate) use key::KeyArgs;
-pub(crate) use place::{Logon, PasswordSource, Place, Shares};
-pub(crate) use restore::Restore;
+pub(crate) use place::{Ca as TheCa, Library, Logon, PasswordSource, Place, Shares};
+pub(crate) use restore::{Part, Restore};
 
 /// Backup and recovery of Microsoft certification authorities (AD CS).
 #[derive(Debug, Parser)]

@@ -13,10 +13,11 @@ use crate::password;
 use crate::printer::Printer;
 use crate::road::open_ca;
 
-/// A CA-like database and its logs, recorded by running the original engine; a certificate and a CRL:
+/// A CA-like database and its logs, recorded by running the original engine; a certificate, its key and a CRL:
 /// `testdata/PROVENANCE.md`.
 const RECORDED: &[u8] = include_bytes!("../../../testdata/page8k.tar.zst");
 const CERTIFICATE: &[u8] = include_bytes!("../../../testdata/ExampleCA.cer");
+const KEY: &[u8] = include_bytes!("../../../testdata/ExampleCA.key");
 const CRL: &[u8] = include_bytes!("../../../testdata/ExampleCA.crl");
 
 /// `IF_NOREMOTEICERTADMINBACKUP`.
@@ -95,6 +96,7 @@ pub(crate) fn new_ca(
     for (kind, content) in [(PartKind::Certificate, CERTIFICATE), (PartKind::Crl, CRL)] {
         ca.set_part(&ConfigurationPart { kind, index: 0, content: content.to_vec() })?;
     }
+    ca.set_key(0, KEY)?;
     if allow_remote_backup {
         let mut config = ca.config().clone();
         config.interface_flags &= !NO_REMOTE_BACKUP;

@@ -1,18 +1,21 @@
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use certadm::CertServer;
+use clap::error::ErrorKind;
 use csbackup::{
-    BackupOptions, Catalogue, Directory, Folder, ImportOptions, Medium as _, NoteBody, SetId, StoredSet,
+    BackupOptions, Catalogue, Directory, Folder, ImportOptions, Medium as _, NoteBody, OnHost, SetId,
+    StoredSet,
 };
 use serde_json::json;
 
 use crate::args::{Args, Backup, Command, Import, List, Show, Verify, Which};
-use crate::exit::{Exit, NoRepository};
+use crate::exit::{Exit, NoRepository, usage};
 use crate::printer::Printer;
 use crate::progress::Reporter;
 use crate::road::Road;
-use crate::{authority, demo, ping, report, restore, serve};
+use crate::{authority, demo, key, ping, report, restore, serve, windows};
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
     let printer = *printer;
@@ -43,12 +46,36 @@ fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
     if args.dry_run {
         return dry_run(&mut *road.server(), &medium, &options, printer);
     }
+    if let Road::Directory(ca) = &road
+        && let Some(why) = ca.why_stopped()
+    {
+        printer.warning(&format!("the CA does not run: {why}"));
+    }
+    let mut host = road.host();
+    if host.is_none() && (args.key.with_key || args.restart_service) {
+        let text = "keys are saved, and the service is restarted, on the CA's own machine only: use `--local` there, or \
+                    `--ca-dir`";
+        return Err(usage(ErrorKind::ArgumentConflict, text));
+    }
+    let key_password = key::password(&args.key, &authority, printer)?;
+    windows::private_folder(&args.dir.join(csbackup::safe_name(&authority.name)))?;
     let reporter = Reporter::new(printer);
     let files = road.files(&args.maps, &args.shares, printer);
-    let outcome = csbackup::backup(&mut *road.server(), &medium, &*files, &options, &reporter)?;
+    let mut server = road.server();
+    let outcome = match host.as_deref_mut() {
+        Some(host) => {
+            let restart = args.restart_service.then_some(RESTART);
+            let on_host = OnHost { host, key_password, restart };
+            csbackup::backup_on_host(&mut *server, on_host, &medium, &*files, &options, &reporter)?
+        }
+        None => csbackup::backup(&mut *server, &medium, &*files, &options, &reporter)?,
+    };
     let catalogue = Catalogue::load(&medium, Some(&authority)).unwrap_or_default();
     Ok(report::outcome(printer, &catalogue, &outcome))
 }
+
+/// Longest wait for a service that was restarted to be online again.
+const RESTART: Duration = Duration::from_secs(180);
 
 fn dry_run(
     ca: &mut dyn CertServer,
@@ -214,6 +241,7 @@ fn note_verification(medium: &Directory, set: &StoredSet, report: &csbackup::Ver
 fn import(args: &Import, printer: Printer) -> anyhow::Result<Exit> {
     let folder = open_folder(&args.folder.to_string_lossy())?;
     let medium = Directory::new(&args.dir);
+    windows::private_folder(&args.dir)?;
     let options = ImportOptions { ca_name: args.ca_name.clone(), host: args.host.clone() };
     let set = csbackup::import(&folder, &medium, &options, &Reporter::new(printer))?;
     let catalogue = Catalogue::load(&medium, None)?;

@@ -10,6 +10,8 @@ use anyhow::bail;
 pub(crate) const USER: &str = "CSBACKUP_USER";
 /// The password, where no option says where it is.
 pub(crate) const PASSWORD: &str = "CSBACKUP_PASSWORD";
+/// The password of the CA's keys, where no option says where it is.
+pub(crate) const KEY_PASSWORD: &str = "CSBACKUP_KEY_PASSWORD";
 /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
 pub(crate) const LOG: &str = "CSBACKUP_LOG";
 /// Set to anything: no colours.

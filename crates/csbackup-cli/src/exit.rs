@@ -74,14 +74,19 @@ pub(crate) fn code_of(error: &anyhow::Error) -> Exit {
     if let Some(error) = error.downcast_ref::<CallError>() {
         return code_of_call(error);
     }
-    match error.downcast_ref::<Error>() {
-        Some(Error::Server { source, .. }) => code_of_call(source),
-        Some(Error::NotOnline { .. }) => Exit::Unreachable,
-        Some(Error::Busy { .. }) => Exit::Busy,
-        Some(Error::Locked { .. }) => Exit::Locked,
-        Some(Error::Cancelled) => Exit::Cancelled,
-        Some(Error::ReadBack { .. } | Error::Manifest { .. }) => Exit::Damage,
-        Some(Error::Io { source, .. }) => match source.kind() {
+    error.downcast_ref().map_or(Exit::Failed, code_of_engine)
+}
+
+fn code_of_engine(error: &Error) -> Exit {
+    match error {
+        Error::Restoring { source, .. } => code_of_engine(source),
+        Error::Server { source, .. } => code_of_call(source),
+        Error::NotOnline { .. } | Error::NotRestarted { .. } => Exit::Unreachable,
+        Error::Busy { .. } => Exit::Busy,
+        Error::Locked { .. } => Exit::Locked,
+        Error::Cancelled => Exit::Cancelled,
+        Error::ReadBack { .. } | Error::Manifest { .. } => Exit::Damage,
+        Error::Io { source, .. } => match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::Full,
             io::ErrorKind::ReadOnlyFilesystem => Exit::ReadOnly,
             _ => Exit::Failed,
@@ -95,8 +100,9 @@ fn code_of_call(error: &CallError) -> Exit {
         CallError::Refused { code, .. } => match *code {
             HResult::READ_VERIFY_FAILURE => Exit::Damage,
             HResult::SERVICE_NOT_ACTIVE
-            | SERVICE_DISABLED
-            | SERVER_EXEC_FAILURE
+            | HResult::SERVICE_DISABLED
+            | HResult::SERVER_EXEC_FAILURE
+            | HResult::ENDPOINT_NOT_REGISTERED
             | HResult::SERVER_SUSPENDED
             | HResult::CLASS_NOT_REGISTERED
             | HResult::DISCONNECTED
@@ -106,7 +112,7 @@ fn code_of_call(error: &CallError) -> Exit {
             _ => Exit::Refused,
         },
         CallError::Lost { .. } => Exit::Unreachable,
-        CallError::NoReadRight { .. } => Exit::Refused,
+        CallError::NoReadRight { .. } | CallError::NoPrivilege { .. } => Exit::Refused,
         _ => Exit::Failed,
     }
 }
@@ -129,8 +135,3 @@ fn code_of_wire(error: &WireError) -> Exit {
         _ => Exit::Failed,
     }
 }
-
-/// `ERROR_SERVICE_DISABLED`.
-const SERVICE_DISABLED: HResult = HResult(0x8007_0422);
-/// `CO_E_SERVER_EXEC_FAILURE`.
-const SERVER_EXEC_FAILURE: HResult = HResult(0x8008_0005);

@@ -9,7 +9,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::{Args, Command};
-use crate::env;
+use crate::{env, windows};
 
 /// Crates whose log is shown, whatever is asked for: others write keys into theirs.
 const OURS: [&str; 5] = ["certsrv", "csbackup", "csra_client", "kerberos", "rpc_auth"];
@@ -38,7 +38,8 @@ pub(crate) fn start(args: &Args) -> anyhow::Result<()> {
         let name = metadata.target().split("::").next().unwrap_or_default();
         OURS.contains(&name)
     });
-    let colour = env::value(env::NO_COLOR)?.is_none() && io::IsTerminal::is_terminal(&io::stderr());
+    let wanted = env::value(env::NO_COLOR)?.is_none() && io::IsTerminal::is_terminal(&io::stderr());
+    let colour = wanted && windows::colour();
     let lines = fmt::layer().with_writer(io::stderr);
     let lines = match as_json {
         true => lines.json().boxed(),

@@ -7,6 +7,8 @@ mod commands;
 mod demo;
 mod env;
 mod exit;
+mod key;
+mod library;
 mod log;
 mod password;
 mod ping;
@@ -16,6 +18,7 @@ mod report;
 mod restore;
 mod road;
 mod serve;
+mod windows;
 
 use std::process::ExitCode;
 
@@ -27,7 +30,9 @@ use crate::printer::Printer;
 fn main() -> ExitCode {
     let args = Args::parse();
     let printer = Printer::new(args.json, args.quiet);
-    match log::start(&args).and_then(|()| commands::run(&args, &printer)) {
+    let ended = log::start(&args).and_then(|()| commands::run(&args, &printer));
+    windows::record(&args, &ended);
+    match ended {
         Ok(code) => code.into(),
         Err(error) => {
             if let Some(error) = error.downcast_ref::<clap::Error>() {

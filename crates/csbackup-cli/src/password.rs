@@ -23,7 +23,7 @@ pub(crate) fn find(source: &PasswordSource, user: &str, printer: Printer) -> any
         return of_file(file, printer);
     }
     if source.password_keyring {
-        return of_keyring(user);
+        return of_keyring(SERVICE, user);
     }
     if let Some(password) = env::value(env::PASSWORD)? {
         return Ok(Secret::new(password));
@@ -39,7 +39,8 @@ pub(crate) fn find(source: &PasswordSource, user: &str, printer: Printer) -> any
     not_empty(password.context("cannot ask for the password")?, "the password")
 }
 
-fn of_file(file: &Path, printer: Printer) -> anyhow::Result<Secret> {
+/// The content of a file, without the end of its line; never empty.
+pub(crate) fn of_file(file: &Path, printer: Printer) -> anyhow::Result<Secret> {
     let shown = file.display();
     #[cfg(unix)]
     {
@@ -71,9 +72,10 @@ fn not_empty(password: String, what: &str) -> anyhow::Result<Secret> {
     Ok(Secret::new(password))
 }
 
+/// The entry of a service for a user; never empty.
 #[cfg(feature = "keyring")]
-fn of_keyring(user: &str) -> anyhow::Result<Secret> {
-    let entry = keyring::Entry::new(SERVICE, user).map_err(|error| match keyring::Entry::store_status() {
+pub(crate) fn of_keyring(service: &str, user: &str) -> anyhow::Result<Secret> {
+    let entry = keyring::Entry::new(service, user).map_err(|error| match keyring::Entry::store_status() {
         // Only this tells why.
         Err(reason) => anyhow::anyhow!("there is no keyring here: {reason}"),
         Ok(()) => error.into(),
@@ -81,13 +83,13 @@ fn of_keyring(user: &str) -> anyhow::Result<Secret> {
     match entry.get_password() {
         Ok(password) => not_empty(password, "the password in the keyring"),
         Err(keyring::Error::NoEntry) => {
-            anyhow::bail!("the keyring has no password of service `{SERVICE}` for `{user}`")
+            anyhow::bail!("the keyring has no password of service `{service}` for `{user}`")
         }
         Err(error) => Err(error).with_context(|| format!("cannot read the keyring for `{user}`")),
     }
 }
 
 #[cfg(not(feature = "keyring"))]
-fn of_keyring(_user: &str) -> anyhow::Result<Secret> {
-    anyhow::bail!("this program was built without support for keyrings (service `{SERVICE}`)")
+pub(crate) fn of_keyring(service: &str, _user: &str) -> anyhow::Result<Secret> {
+    anyhow::bail!("this program was built without support for keyrings (service `{service}`)")
 }

@@ -2,12 +2,14 @@
 
 use certadm::server::{Gate, InterfaceFlags, Roles};
 use certadm::{Call, CertServer as _, Error, ServerState};
+use certadm_native::{Privilege, Privileges as _, SystemPrivileges};
 use certsrv::CaDirectory;
 use dtyp::HResult;
 use serde_json::{Value, json};
 
 use crate::args::Ping;
 use crate::exit::Exit;
+use crate::library::LibraryCa;
 use crate::printer::Printer;
 use crate::road::{Road, Wire};
 
@@ -17,6 +19,7 @@ pub(crate) fn ping(args: &Ping, printer: Printer) -> anyhow::Result<Exit> {
     let answers = match &mut road {
         Road::Directory(ca) => Answers::of_directory(ca)?,
         Road::Wire(wire) => Answers::of_wire(wire)?,
+        Road::Library(library) => return through_library(library, printer),
     };
     let state = answers.service.state();
     let obstacles = answers.obstacles();
@@ -35,6 +38,59 @@ pub(crate) fn ping(args: &Ping, printer: Printer) -> anyhow::Result<Exit> {
         _ if ready => Exit::Done,
         _ => Exit::Refused,
     })
+}
+
+/// Certadm tells the state and nothing else; the privilege is this process's.
+fn through_library(library: &mut LibraryCa, printer: Printer) -> anyhow::Result<Exit> {
+    let ca = library.ca.authority().to_string();
+    let path = library.ca.library().path().display().to_string();
+    let service = Service::of(library.ca.state())?;
+    let mut obstacles: Vec<Obstacle> = match service {
+        Service::State(state) => Obstacle::of_state(state).into_iter().collect(),
+        Service::NotToRead | Service::Denied => {
+            let what = "the CA takes no administration calls from this account: allow Read in the properties of the CA, on the page Security";
+            vec![Obstacle::new(what, &["certsrv.msc"])]
+        }
+    };
+    match SystemPrivileges.enable(Privilege::Backup) {
+        Ok(true) => SystemPrivileges.disable(Privilege::Backup),
+        Ok(false) => {}
+        Err(_) => obstacles.push(Obstacle {
+            what: format!(
+                "this account does not hold {} here, or not in this window",
+                Privilege::Backup.name()
+            ),
+            commands: Privilege::Backup.hints().into_iter().map(str::to_owned).collect(),
+        }),
+    }
+    let ready = obstacles.is_empty();
+    let state = service.state();
+    let value = json!({
+        "ca": ca, "state": state.map(|state| state.to_string()), "library": path,
+        "obstacles": obstacles.iter().map(Obstacle::value).collect::<Vec<_>>(), "ready": ready,
+    });
+    let shown = state.map_or_else(|| "running".to_owned(), |state| state.to_string());
+    let mut lines =
+        vec![format!("CA         {ca}"), format!("service    {shown}"), format!("library    {path}")];
+    lines.extend(verdict(&obstacles));
+    printer.result("ping", value, &lines.join("\n"));
+    Ok(match state {
+        Some(ServerState::Stopped | ServerState::Suspended) => Exit::Unreachable,
+        _ if ready => Exit::Done,
+        _ => Exit::Refused,
+    })
+}
+
+/// What stands in the way, and what follows.
+fn verdict(obstacles: &[Obstacle]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for obstacle in obstacles {
+        lines.push(format!("in the way: {}", obstacle.what));
+        lines.extend(obstacle.commands.iter().map(|command| format!("  on the CA: {command}")));
+    }
+    let can = if obstacles.is_empty() { "can" } else { "cannot" };
+    lines.push(format!("a backup {can} be taken"));
+    lines
 }
 
 /// What came of asking for the state.
@@ -122,12 +178,8 @@ impl Answers {
         let no_roles = self.roles.as_ref().is_err_and(|error| error.code() == Some(HResult::ACCESS_DENIED));
         let mut obstacles = Vec::new();
         match self.service {
-            Service::State(ServerState::Stopped) => {
-                return vec![Obstacle::new("the certificate service does not run", &["net start certsvc"])];
-            }
-            Service::State(ServerState::Suspended) => {
-                let what = "the certificate service is suspended: paused, or a restore is pending";
-                return vec![Obstacle::new(what, &["net continue certsvc"])];
+            Service::State(state @ (ServerState::Stopped | ServerState::Suspended)) => {
+                return Obstacle::of_state(state).into_iter().collect();
             }
             Service::Denied => obstacles.push(self.switched_off(NO_ADMIN)),
             Service::State(ServerState::Online) if no_admin => obstacles.push(self.switched_off(NO_ADMIN)),
@@ -215,12 +267,7 @@ impl Answers {
         if state != "stopped" {
             lines.extend([format!("roles      {roles}"), format!("flags      {flags}")]);
         }
-        for obstacle in obstacles {
-            lines.push(format!("in the way: {}", obstacle.what));
-            lines.extend(obstacle.commands.iter().map(|command| format!("  on the CA: {command}")));
-        }
-        let verdict = if obstacles.is_empty() { "can" } else { "cannot" };
-        lines.push(format!("a backup {verdict} be taken"));
+        lines.extend(verdict(obstacles));
         lines.join("\n")
     }
 }
@@ -234,6 +281,19 @@ struct Obstacle {
 impl Obstacle {
     fn new(what: &str, commands: &[&str]) -> Self {
         Self { what: what.to_owned(), commands: commands.iter().map(|&command| command.to_owned()).collect() }
+    }
+
+    fn of_state(state: ServerState) -> Option<Self> {
+        match state {
+            ServerState::Stopped => {
+                Some(Self::new("the certificate service does not run", &["net start certsvc"]))
+            }
+            ServerState::Suspended => {
+                let what = "the certificate service is suspended: paused, or a restore is pending";
+                Some(Self::new(what, &["net continue certsvc"]))
+            }
+            ServerState::Online => None,
+        }
     }
 
     fn value(&self) -> Value {

@@ -59,7 +59,7 @@ impl Printer {
         }
     }
 
-    pub(crate) fn error(self, error: &anyhow::Error, hints: &[&str], code: Exit) {
+    pub(crate) fn error(self, error: &anyhow::Error, hints: &[String], code: Exit) {
         let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
         if self.json {
             let value = json!({

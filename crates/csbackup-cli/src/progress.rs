@@ -8,13 +8,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::printer::Printer;
+use crate::windows;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// The first Ctrl-C ends the run in order (Close, End); the second one at once. Before this, while a
 /// password is asked for or a connection is made, it ends the program as usual.
 pub(crate) fn catch_interrupts() {
-    let _ = ctrlc::set_handler(|| {
+    windows::on_interrupt(|| {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             std::process::exit(130);
         }

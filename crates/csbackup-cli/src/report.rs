@@ -2,10 +2,13 @@
 
 use csbackup::manifest::{Content, FileEntry, Manifest, Severity};
 use csbackup::{
-    Catalogue, FindingEntry, LogRange, NoteBody, Outcome, RestorePlan, StoredSet, TruncationOutcome,
-    VerifyReport,
+    Catalogue, FindingEntry, LogRange, NoteBody, Outcome, StoredSet, TruncationOutcome, VerifyReport,
 };
 use serde_json::{Value, json};
+
+mod restore;
+
+pub(crate) use restore::{after_restore, restore_plan, restore_status};
 
 use crate::exit::Exit;
 use crate::printer::Printer;
@@ -108,6 +111,12 @@ pub(crate) fn stored(printer: Printer, catalogue: &Catalogue, set: &StoredSet) {
             let there = if missing == 0 { count(all, "file") } else { format!("{} of {all}", files.len()) };
             lines.push(row(what, &there, &total(&files), ""));
         }
+    }
+    let keys = of(Content::Key);
+    if let (Some(record), false) = (&manifest.keys, keys.is_empty()) {
+        let saved = record.iter().filter(|key| key.saved).count();
+        let rest = format!("opened again: of {saved} of the CA's {}", count(record.len(), "certificate"));
+        lines.push(row("keys", &count(keys.len(), "file"), &total(&keys), &rest));
     }
     let state = catalogue.state(set);
     let proven = if set.proven() == Some(true) { ", read back" } else { "" };
@@ -281,21 +290,4 @@ pub(crate) fn verified(printer: Printer, what: &str, report: &VerifyReport) -> E
     );
     printer.result("verified", value, &text);
     if errors > 0 { Exit::Damage } else { Exit::Done }
-}
-
-pub(crate) fn restore_plan(printer: Printer, plan: &RestorePlan) {
-    for item in &plan.items {
-        let value = json!({
-            "set": item.set, "path": item.path.as_str(), "target": item.target, "size": item.size,
-            "blake3": item.blake3,
-        });
-        let text = format!("{:>11}  {} -> {}", bytes(item.size), item.path, item.target.display());
-        printer.result("restore_file", value, &text);
-    }
-    for path in &plan.aside {
-        printer.result("move_aside", json!({ "path": path }), &format!("move aside   {}", path.display()));
-    }
-    for warning in &plan.warnings {
-        printer.warning(warning);
-    }
 }

@@ -1,43 +1,134 @@
 //! `restore`: a set laid down, and registered with the CA where it is the CA's own place.
 
-use csbackup::{MappedFiles, RestoreOptions, RestoreTarget};
+mod parts;
+mod place;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use csbackup::manifest::Content;
+use csbackup::{Directory, MappedFiles, RestoreOptions, RestoreTarget, Restored};
 use serde_json::json;
 
-use crate::args::Restore;
+use crate::args::{Restore, Which};
 use crate::commands::find;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::Reporter;
-use crate::report;
+use crate::{report, windows};
+use place::LocalCa;
 
 pub(crate) fn restore(args: &Restore, printer: Printer) -> anyhow::Result<Exit> {
-    let (medium, catalogue, set) = find(&args.which, printer)?;
-    let target = match &args.to {
-        Some(folder) => RestoreTarget::Folder(folder.clone()),
-        None => RestoreTarget::Original(MappedFiles::new(args.maps.iter().cloned())),
+    let ca = LocalCa::open(args, printer)?;
+    let Some(set) = &args.which.set else { return with_journal(args, ca, printer) };
+    let which = Which { set: set.clone(), dir: args.which.dir.clone(), ca_name: args.which.ca_name.clone() };
+    lay_down(args, &which, ca, printer)
+}
+
+fn lay_down(
+    args: &Restore,
+    which: &Which,
+    mut ca: Option<LocalCa>,
+    printer: Printer,
+) -> anyhow::Result<Exit> {
+    let (medium, catalogue, set) = find(which, printer)?;
+    let target = match (&ca, &args.to.to) {
+        (Some(ca), _) => RestoreTarget::Ca(ca.places(args, &set)?),
+        (None, Some(folder)) => RestoreTarget::Folder(folder.clone()),
+        (None, None) => RestoreTarget::Original(MappedFiles::new(args.maps.iter().cloned())),
     };
-    let plan = csbackup::plan_restore(&catalogue, &set, &RestoreOptions { target, force: args.force })?;
+    let options = RestoreOptions { target, force: args.force, only: parts::only(args) };
+    let mut plan = csbackup::plan_restore(&catalogue, &set, &options)?;
     printer.note(&format!("restoring {} from {}", set.manifest.ca.authority(), set.id));
     report::restore_plan(printer, &plan);
+    if let Some(ca) = &ca {
+        parts::registry(args, &medium, ca, &mut plan, printer)?;
+    }
     if args.dry_run {
         printer.note("nothing was written (--dry-run)");
         return Ok(Exit::Done);
     }
+    let reporter = Reporter::new(printer);
     // The plan above shows what is in the way, where something is.
-    let aside = csbackup::restore(&medium, &plan, &Reporter::new(printer))?;
+    let restored = match &mut ca {
+        Some(ca) => {
+            parts::keys(args, &medium, ca, &plan, printer)?;
+            csbackup::restore_ca(&medium, &plan, &mut ca.side(), &reporter)?
+        }
+        None => {
+            if let Some(folder) = &args.to.to {
+                windows::private_folder(folder)?;
+            }
+            let aside = csbackup::restore(&medium, &plan, &reporter)?;
+            Restored { aside, service: None, journal: None }
+        }
+    };
     let files = plan.items.len();
-    let value = json!({ "set": set.id, "files": files, "bytes": plan.bytes(), "moved_aside_to": aside });
+    let value = json!({
+        "set": set.id, "files": files, "bytes": plan.bytes(), "moved_aside_to": restored.aside,
+        "service": restored.service,
+    });
     let text = format!("restored {files} files, {}, from {}", report::bytes(plan.bytes()), set.id);
     printer.result("restored", value, &text);
-    for folder in &aside {
-        printer.note(&format!("what was there before is in `{}`", folder.display()));
+    let exit = report::after_restore(printer, &restored);
+    if ca.is_some() {
+        parts::templates(&medium, &plan, printer)?;
+        if !plan.registrations.is_empty() {
+            printer.note(
+                "take a new full backup: sets from before a restore cannot be combined with later ones",
+            );
+        }
+    } else if plan.items.iter().any(|item| item.content == Content::Database) {
+        streamed(printer, plan.sets.len());
     }
-    printer.note(if plan.sets.len() > 1 {
+    Ok(if plan.damaged { Exit::Damage } else { exit })
+}
+
+fn streamed(printer: Printer, sets: usize) {
+    printer.note(if sets > 1 {
         "the database is a streamed copy: the CA replays the logs when the restore is registered (certutil -restoreDB \
          does both, with the folder of the full backup first, then with each increment's)"
     } else {
         "the database is a streamed copy: the CA replays the logs when the restore is registered (certutil -restoreDB \
          with the set's folder does both)"
     });
-    Ok(if plan.damaged { Exit::Damage } else { Exit::Done })
+}
+
+/// `--resume`, `--undo`, `--status`.
+fn with_journal(args: &Restore, mut ca: Option<LocalCa>, printer: Printer) -> anyhow::Result<Exit> {
+    let folder: PathBuf = match (&args.to.to, &ca) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(ca)) => ca.journal()?,
+        (None, None) => anyhow::bail!("name the folder of the journal with `--to`"),
+    };
+    let status = csbackup::restore_status(&folder)?;
+    if args.status {
+        let pending = match ca.as_mut().and_then(|ca| ca.host.as_mut()) {
+            Some(host) => Some(host.pending_restore().context("cannot ask what the CA is to replay")?),
+            None => None,
+        };
+        report::restore_status(printer, &folder, status.as_ref(), pending.as_deref());
+        return Ok(Exit::Done);
+    }
+    let reporter = Reporter::new(printer);
+    let mut side = ca.as_mut().map(LocalCa::side);
+    let ended = match args.undo {
+        true => csbackup::undo(&folder, side.as_mut(), &reporter)?,
+        false => {
+            let medium = status.map(|status| Directory::new(status.medium));
+            let medium = medium.as_ref().map(|medium| medium as &dyn csbackup::Medium);
+            csbackup::resume(&folder, medium, side.as_mut(), &reporter)?
+        }
+    };
+    let (word, what) = if args.undo { ("undone", "taken back") } else { ("resumed", "carried to its end") };
+    let Some(restored) = ended else {
+        let text = format!("no restore to `{}` is open: nothing to do", folder.display());
+        printer.result(word, json!({ "folder": folder, "done": false }), &text);
+        return Ok(Exit::Done);
+    };
+    let value = json!({
+        "folder": folder, "done": true, "moved_aside_to": restored.aside, "service": restored.service,
+    });
+    printer.result(word, value, &format!("the restore to `{}` was {what}", folder.display()));
+    Ok(report::after_restore(printer, &restored))
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use certadm::{Authority, CertServer};
+use certadm::{Authority, CaHost, CertServer};
 use certsrv::CaDirectory;
 use clap::error::ErrorKind;
 use csbackup::{FileAccess, MappedFiles};
@@ -14,6 +14,7 @@ use rpc_auth::{Account, Credentials, KerberosConfig, Method, Proof};
 
 use crate::args::{Logon, Place, Shares};
 use crate::exit::usage;
+use crate::library::LibraryCa;
 use crate::printer::Printer;
 use crate::{env, password};
 
@@ -23,6 +24,8 @@ pub(crate) enum Road {
     Directory(CaDirectory),
     /// A host on the network.
     Wire(Box<Wire>),
+    /// Through a Certadm library.
+    Library(Box<LibraryCa>),
 }
 
 /// A CA on the network, and who was let in.
@@ -45,6 +48,9 @@ pub(crate) struct Caller {
 
 impl Road {
     pub(crate) fn open(place: &Place, printer: Printer) -> anyhow::Result<Self> {
+        if let Some(library) = LibraryCa::open(place)? {
+            return Ok(Self::Library(Box::new(library)));
+        }
         let Some(target) = &place.ca.ca else {
             let dir = place.ca.ca_dir.as_deref().unwrap_or(Path::new(""));
             return Ok(Self::Directory(open_ca(dir)?));
@@ -63,6 +69,7 @@ impl Road {
         match self {
             Self::Directory(ca) => ca.authority().clone(),
             Self::Wire(wire) => wire.ca.authority().clone(),
+            Self::Library(library) => library.ca.authority().clone(),
         }
     }
 
@@ -77,6 +84,7 @@ impl Road {
         let maps = maps.iter().cloned();
         let wire = match self {
             Self::Directory(ca) => return Box::new(MappedFiles::new(maps.chain(ca.mappings()))),
+            Self::Library(library) => return library.files(maps),
             Self::Wire(wire) => wire,
         };
         let mapped: Box<dyn FileAccess> = Box::new(MappedFiles::new(maps));
@@ -92,8 +100,18 @@ impl Road {
         }
     }
 
+    /// The machine of the CA, if the program runs there.
+    pub(crate) fn host(&self) -> Option<Box<dyn CaHost>> {
+        match self {
+            Self::Directory(ca) => Some(Box::new(ca.host())),
+            Self::Wire(_) => None,
+            Self::Library(library) => library.host(),
+        }
+    }
+
     pub(crate) fn server(self) -> Box<dyn CertServer> {
         match self {
+            Self::Library(library) => Box::new(library.ca),
             Self::Directory(ca) => Box::new(ca.connect()),
             Self::Wire(wire) => Box::new(wire.ca),
         }

@@ -33,6 +33,8 @@ pub(crate) fn serve(args: &Serve, printer: Printer) -> anyhow::Result<Exit> {
             format!("nobody may log on: `csbackup ca user {} NAME` lets a user in", args.ca_dir.display());
         printer.warning(&text);
     }
+    // Whoever serves a CA starts its service; a pending restore keeps it down.
+    ca.start()?;
     let server = Server::start(&ca, ServerOptions::default())?;
     let target = announce(&ca, &server, printer);
     while !progress::interrupted() {

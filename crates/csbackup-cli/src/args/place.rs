@@ -85,6 +85,16 @@ pub(crate) struct Logon {
     pub(crate) read_size: Option<u32>,
 }
 
+impl Logon {
+    /// Was anything said about who logs on, or how?
+    pub(crate) fn is_given(&self) -> bool {
+        let Self { auth, user, password, keytab, ccache, kdc, timeout, read_size } = self;
+        let password = password.password_file.is_some() || password.password_keyring;
+        let proof = password || keytab.is_some() || ccache.is_some() || kdc.is_some();
+        auth.is_some() || user.is_some() || proof || timeout.is_some() || read_size.is_some()
+    }
+}
+
 /// Where a password comes from; without either option CSBACKUP_PASSWORD, else a prompt.
 #[derive(Debug, clap::Args)]
 #[group(multiple = false)]

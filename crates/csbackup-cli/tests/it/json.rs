@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use certadm::Call;
+use certadm::{CaHost as _, Call, ConfigEntry, ConfigValue, ConfigurationPart, PartKind};
 use certsrv::Fault;
 use serde_json::Value;
 
@@ -65,6 +65,32 @@ fn runs() -> Vec<Run> {
     let lost = World::new();
     lost.fault(Call::BackupTruncateLogs, Fault::LostReply);
     runs.push(lost.backup(&["--json"]).exits(6));
+    runs.extend(into_a_ca());
+    runs
+}
+
+/// A restore with all its parts, registered with an embedded CA, and taken back.
+fn into_a_ca() -> Vec<Run> {
+    let world = World::new();
+    let content = b"WebServer\n1.3.6.1.4.1.311.21.8.1\n".to_vec();
+    let templates = ConfigurationPart { kind: PartKind::Templates, index: 0, content };
+    world.ca().set_part(&templates).expect("give the CA a template");
+    let period = |text: &str| {
+        let (node, name) = (world.ca().authority().name.clone(), "CRLPeriod".to_owned());
+        let entry = ConfigEntry { node, name, value: ConfigValue::Text(text.to_owned()) };
+        world.ca().host().import_registry(&[entry]).expect("change the registry");
+    };
+    period("Weeks");
+    let password = [("CSBACKUP_KEY_PASSWORD", "secret")];
+    let backup = ["backup", "--ca-dir", "ca", "--dir", "sets", "--with-key", "--json"];
+    let mut runs = vec![world.run_with(&password, &backup).exits(0)];
+    period("Years");
+    let parts = ["--only", "database,registry,key", "--force", "--json"];
+    let restore = [&["restore", "latest", "--dir", "sets", "--ca-dir", "ca"], &parts[..]].concat();
+    runs.push(world.run_with(&password, &restore).exits(3));
+    for (way, code) in [("--status", 0), ("--resume", 0), ("--undo", 0)] {
+        runs.push(world.run(&["restore", way, "--ca-dir", "ca", "--json"]).exits(code));
+    }
     runs
 }
 

@@ -5,15 +5,21 @@ mod errors;
 mod exit_codes;
 mod json;
 mod judges;
+mod keys;
 mod layout;
+mod library;
 mod names;
 mod net;
+mod obstacles;
 mod passwords;
 mod ping;
+mod restore;
 mod review;
 mod round_trip;
 mod serve;
 #[cfg(unix)]
 mod smb;
+#[cfg(unix)]
+mod wine;
 mod wire;
 mod world;

@@ -68,7 +68,14 @@ pub(crate) fn run_in(folder: &Path, args: &[&str]) -> Run {
 fn program(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_csbackup"));
     command.args(args).current_dir(folder).stdin(Stdio::null());
-    for variable in ["CSBACKUP_USER", "CSBACKUP_PASSWORD", "CSBACKUP_LOG", "KRB5_CONFIG", "KRB5CCNAME"] {
+    for variable in [
+        "CSBACKUP_USER",
+        "CSBACKUP_PASSWORD",
+        "CSBACKUP_KEY_PASSWORD",
+        "CSBACKUP_LOG",
+        "KRB5_CONFIG",
+        "KRB5CCNAME",
+    ] {
         command.env_remove(variable);
     }
     // Nobody's keyring is asked.

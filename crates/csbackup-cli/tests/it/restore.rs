@@ -1,0 +1,85 @@
+//! `restore` into an embedded CA: registered, shown, taken back, killed.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::world::{World, files_below};
+
+const RESTORE: [&str; 7] = ["restore", "latest", "--dir", "sets", "--ca-dir", "ca", "--force"];
+
+#[test]
+fn a_restore_into_a_ca_is_registered_shown_and_taken_back() {
+    let world = World::with_chain();
+    let before = files_below(&world.path("ca"));
+    let dry = world.run(&[&RESTORE[..], &["--dry-run", "--json"]].concat()).exits(0);
+    assert_eq!(dry.of_type("registration").len(), 2);
+    assert_eq!(files_below(&world.path("ca")), before);
+
+    let run = world.run(&[&RESTORE[..], &["--json"]].concat()).exits(3);
+    assert_eq!(run.of_type("registration"), dry.of_type("registration"));
+    let service = &run.message("restored")["service"];
+    assert_eq!(service["state"], "not-started");
+    assert!(service["reason"].as_str().expect("why").contains("replay"), "{service}");
+
+    let status = world.run(&["restore", "--status", "--ca-dir", "ca", "--json"]).exits(0);
+    let status = status.message("restore_status");
+    assert_eq!(status["journal"]["phase"], "done");
+    assert!(status["pending"].as_array().expect("a list").len() > 4, "{status}");
+    let serve = world.run(&["serve", "ca", "--resolver-port", "0", "--exporter-port", "0"]).exits(1);
+    assert!(serve.stderr.contains("replay"), "{}", serve.stderr);
+
+    let undone = world.run(&["restore", "--undo", "--ca-dir", "ca", "--json"]).exits(0).message("undone");
+    assert_eq!((undone["done"].clone(), undone["service"]["state"].clone()), (json!(true), json!("started")));
+    assert_eq!(files_below(&world.path("ca")), before);
+    let again = world.run(&["restore", "--undo", "--ca-dir", "ca", "--json"]).exits(0).message("undone");
+    assert_eq!(again["done"], false);
+    world.run(&["ca", "advance", "ca"]).exits(0);
+    world.backup(&[]).exits(0);
+}
+
+#[test]
+fn a_remote_target_is_refused_with_a_hint() {
+    let world = World::with_full();
+    let run = world.run(&["restore", "latest", "--dir", "sets", "--ca", "ca01.example.test"]).exits(2);
+    assert!(run.stderr.contains("run csbackup on ca01.example.test"), "{}", run.stderr);
+}
+
+#[test]
+fn a_part_alone_is_restored() {
+    let world = World::with_full();
+    let run = world.run(&["restore", "latest", "--dir", "sets", "--to", "back", "--only", "crl"]);
+    run.exits(0);
+    assert_eq!(files_below(&world.path("back")), ["DynamicFiles/ExampleCA.crl"]);
+}
+
+/// Killed as soon as its journal is there, wherever it is by then.
+#[test]
+fn a_killed_restore_goes_on_or_back() {
+    for way in ["--undo", "--resume"] {
+        let world = World::with_chain();
+        let before = files_below(&world.path("ca"));
+        let mut child = world.spawn(&RESTORE);
+        let journal = world.path("ca/CertLog/.csbackup-restore/journal.json");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !journal.exists() && child.try_wait().expect("ask for the child").is_none() {
+            assert!(Instant::now() < deadline, "no journal");
+            std::thread::yield_now();
+        }
+        let _ = child.kill();
+        child.wait().expect("wait for the child");
+        let run = world.run(&["restore", way, "--ca-dir", "ca"]);
+        if way == "--undo" {
+            run.exits(0);
+            assert_eq!(files_below(&world.path("ca")), before);
+            world.run(&["ca", "advance", "ca"]).exits(0);
+            world.backup(&[]).exits(0);
+        } else {
+            assert!(matches!(run.code, Some(0 | 3)), "{run:?}");
+            assert!(fs::metadata(world.path("ca/restore.toml")).is_ok(), "it is registered");
+            world.run(&["restore", "--undo", "--ca-dir", "ca"]).exits(0);
+            assert_eq!(files_below(&world.path("ca")), before);
+        }
+    }
+}
