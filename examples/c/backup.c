@@ -210,15 +210,21 @@ static int to_utf8(const WCHAR *text, char *out, size_t room)
  * --------------------------------------------------------------------------------------------------- */
 
 /* Takes over what a list function returned. Strings that end beyond the list's size are no list. */
-static int take_list(const char *function, WCHAR *units, DWORD bytes, struct list *list)
+static int take_list(const char *function, WCHAR *units, DWORD bytes, int is_needed, struct list *list)
 {
     list->units = units;
     list->count = bytes / sizeof(WCHAR);
     if (units == NULL || list->count == 0) {
         /* Nothing to list, as some servers put it. */
         list->count = 0;
-        return 1;
     }
+    if (is_needed && (list->count == 0 || units[0] == 0)) {
+        /* A working CA has a database and logs: this set would restore nothing. */
+        complain("%s: the list is empty", function);
+        return 0;
+    }
+    if (list->count == 0)
+        return 1;
     if (bytes % sizeof(WCHAR) != 0 || units[list->count - 1] != 0 ||
         (list->count > 1 && units[list->count - 2] != 0)) {
         complain("%s: the list of %lu bytes is not ended by two NULs", function, (unsigned long)bytes);
@@ -544,12 +550,14 @@ static int session(const struct functions *f, const struct options *options, HCS
     }
 
     /* Only a running CA tells where its files are, and a restore begins with stopping it: so now. */
+    units = NULL;
+    bytes = 0;
     code = f->CertSrvRestoreGetDatabaseLocationsW(context, &units, &bytes);
     if (code != S_OK) {
         complain_code("CertSrvRestoreGetDatabaseLocationsW", code);
         return FAILED_BACKUP;
     }
-    if (!take_list("CertSrvRestoreGetDatabaseLocationsW", units, bytes, &lists[0]))
+    if (!take_list("CertSrvRestoreGetDatabaseLocationsW", units, bytes, 1, &lists[0]))
         return FAILED_BACKUP;
     say("step 5: the CA's locations, %lu bytes", (unsigned long)bytes);
     if (!save_locations(folder, &lists[0]))
@@ -558,24 +566,28 @@ static int session(const struct functions *f, const struct options *options, HCS
     if (options->logs_only) {
         say("step 6: left out, an incremental backup has logs only");
     } else {
+        units = NULL;
+        bytes = 0;
         code = f->CertSrvBackupGetDatabaseNamesW(context, &units, &bytes);
         if (code != S_OK) {
             complain_code("CertSrvBackupGetDatabaseNamesW", code);
             return FAILED_BACKUP;
         }
-        if (!take_list("CertSrvBackupGetDatabaseNamesW", units, bytes, &lists[1]))
+        if (!take_list("CertSrvBackupGetDatabaseNamesW", units, bytes, 1, &lists[1]))
             return FAILED_BACKUP;
         say("step 6: the databases");
         if (!back_up_files(f, context, folder, &lists[1]))
             return FAILED_BACKUP;
     }
 
+    units = NULL;
+    bytes = 0;
     code = f->CertSrvBackupGetBackupLogsW(context, &units, &bytes);
     if (code != S_OK) {
         complain_code("CertSrvBackupGetBackupLogsW", code);
         return FAILED_BACKUP;
     }
-    if (!take_list("CertSrvBackupGetBackupLogsW", units, bytes, &lists[2]))
+    if (!take_list("CertSrvBackupGetBackupLogsW", units, bytes, 1, &lists[2]))
         return FAILED_BACKUP;
     say("step 10: the logs");
     if (!back_up_files(f, context, folder, &lists[2]))
@@ -600,12 +612,14 @@ static int session(const struct functions *f, const struct options *options, HCS
         say("step 11: left out, --truncate was not given");
     }
 
+    units = NULL;
+    bytes = 0;
     code = f->CertSrvBackupGetDynamicFileListW(context, &units, &bytes);
     if (code != S_OK) {
         complain_code("CertSrvBackupGetDynamicFileListW", code);
         return NOT_FINISHED;
     }
-    if (!take_list("CertSrvBackupGetDynamicFileListW", units, bytes, &lists[3]))
+    if (!take_list("CertSrvBackupGetDynamicFileListW", units, bytes, 0, &lists[3]))
         return NOT_FINISHED;
     say("step 12: the files outside the database");
     copy_dynamic_files(options, &lists[3]);
@@ -697,16 +711,18 @@ static void enable_backup_privilege(void)
 /* By its full path: the directory of the program and the current one are no place to trust. */
 static library load(const char *path)
 {
-    WCHAR wide[MAX_PATH_BYTES];
+    WCHAR wide[MAX_PATH_BYTES], full[MAX_PATH_BYTES];
     if (path != NULL)
-        return to_utf16(path, wide, MAX_PATH_BYTES) ? LoadLibraryW(wide) : NULL;
+        return to_utf16(path, wide, MAX_PATH_BYTES) && GetFullPathNameW(wide, MAX_PATH_BYTES, full, NULL) != 0
+                   ? LoadLibraryExW(full, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_SYSTEM32)
+                   : NULL;
     {
         static const WCHAR name[] = L"\\certadm.dll";
         UINT length = GetSystemDirectoryW(wide, MAX_PATH_BYTES - 32);
         if (length == 0 || length >= MAX_PATH_BYTES - 32)
             return NULL;
         memcpy(wide + length, name, sizeof name);
-        return LoadLibraryW(wide);
+        return LoadLibraryExW(wide, NULL, LOAD_LIBRARY_SEARCH_SYSTEM32);
     }
 }
 

@@ -32,7 +32,7 @@ const WINE: &str = "/usr/lib/wine/wine64";
 pub(crate) fn run() -> Result<ExitCode> {
     tools::require_c_compiler()?;
     require_tools()?;
-    let folder = build(&[])?;
+    let folder = build("windows", &[])?;
     println!("built in {}", folder.display());
     Ok(ExitCode::SUCCESS)
 }
@@ -82,18 +82,13 @@ impl Windows {
             miss("mingw", &error);
             return Ok(windows);
         }
+        // The tests do not need a fast program but one that is there soon.
+        let profile = [("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"), ("CARGO_PROFILE_RELEASE_DEBUG", "false")];
+        windows.folder = Some(build("windows-tests", &profile)?);
         match wine() {
             Ok(wine) => windows.wine = Some(wine),
-            Err(error) => {
-                miss("wine", &error);
-                return Ok(windows);
-            }
+            Err(error) => miss("wine", &error),
         }
-        // The tests do not need a fast program but one that is there soon.
-        windows.folder = Some(build(&[
-            ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
-            ("CARGO_PROFILE_RELEASE_DEBUG", "false"),
-        ])?);
         Ok(windows)
     }
 
@@ -131,8 +126,8 @@ fn wine() -> Result<PathBuf> {
     known().context("the Debian package wine64 is installed, and there is no wine64")
 }
 
-/// Builds with changes of the profile; the folder with what was built.
-fn build(profile: &[(&str, &str)]) -> Result<PathBuf> {
+/// Builds into the folder `name` of the target folder, with changes of the profile.
+fn build(name: &str, profile: &[(&str, &str)]) -> Result<PathBuf> {
     println!("building for {TARGET}");
     let status = tools::cargo()
         .args(["build", "--release", "--locked", "--target", TARGET])
@@ -144,7 +139,7 @@ fn build(profile: &[(&str, &str)]) -> Result<PathBuf> {
         bail!("the build for {TARGET} failed");
     }
     let built = tools::target().join(TARGET).join("release");
-    let folder = tools::target().join("windows");
+    let folder = tools::target().join(name);
     let wine = folder.join("wine");
     fs::create_dir_all(&wine).with_context(|| format!("cannot make `{}`", wine.display()))?;
     for (from, to) in [("csbackup.exe", "csbackup.exe"), ("certadm_dll.dll", "certadm.dll")] {

@@ -86,15 +86,13 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// Longest password file, in bytes.
 const MAX_PASSWORD: usize = 4096;
 
-/// The file to read: one that is named must be there, the system's may.
+/// The file to read: one that is named must be there, the system's may. On Windows there is none of the
+/// system's: in the folder for such files any user may make one.
 fn file() -> Result<Option<PathBuf>, Failure> {
     if let Some(path) = variable_os(FILE) {
         return Ok(Some(path.into()));
     }
-    let usual = match cfg!(windows) {
-        true => variable_os("ProgramData").map(|data| Path::new(&data).join(r"certadm\certadm.toml")),
-        false => Some(PathBuf::from("/etc/certadm.toml")),
-    };
+    let usual = (!cfg!(windows)).then(|| PathBuf::from("/etc/certadm.toml"));
     Ok(usual.filter(|path| path.exists()))
 }
 

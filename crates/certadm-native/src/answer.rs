@@ -18,11 +18,21 @@ pub(crate) fn malformed(call: Call, reason: impl std::error::Error + Send + Sync
 }
 
 /// The library asked the service, and the call broke under way: the service may have done it.
-const UNKNOWN: [HResult; 5] = [
+const UNKNOWN: [HResult; 10] = [
     HResult::RPC_CALL_FAILED,
     HResult::COMMUNICATION_ERROR,
     // RPC_S_COMM_FAILURE
     HResult(0x8007_071C),
+    // RPC_S_CALL_CANCELLED
+    HResult(0x8007_071A),
+    // RPC_E_CALL_CANCELED
+    HResult(0x8001_0002),
+    // RPC_E_CONNECTION_TERMINATED
+    HResult(0x8001_0006),
+    // RPC_E_SERVER_DIED
+    HResult(0x8001_0007),
+    // RPC_E_DISCONNECTED
+    HResult(0x8001_0108),
     // RPC_E_SERVERFAULT
     HResult(0x8001_0105),
     // RPC_E_TIMEOUT

@@ -137,7 +137,10 @@ impl LoadError {
             Self::Function { .. } => vec![
                 "the library is older than Windows Server 2003, or is not Certadm.dll: `--certadm PATH` names another",
             ],
-            Self::Path { .. } | Self::Missing { .. } | Self::Load { .. } => vec![],
+            Self::Load { .. } => vec![
+                "a library that it needs may be missing: install what it came with, on Windows the role or the remote administration tools of AD CS",
+            ],
+            Self::Path { .. } | Self::Missing { .. } => vec![],
         }
     }
 }
@@ -166,7 +169,8 @@ fn is_wrong_kind(error: &libloading::Error) -> bool {
     // ERROR_BAD_EXE_FORMAT; glibc; musl; dyld.
     let words = [
         "os error 193)",
-        "ELF",
+        "invalid ELF",
+        "wrong ELF",
         "file too short",
         "Exec format error",
         "mach-o",

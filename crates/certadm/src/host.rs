@@ -2,7 +2,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::{ConfigEntry, MissingPart};
+use crate::{ConfigEntry, MissingPart, ServerState};
 
 /// The machine that the CA runs on, as far as the program runs there too: what no interface of the CA
 /// gives. Windows, or the directory of an embedded CA.
@@ -36,6 +36,12 @@ pub trait CaHost {
     /// # Errors
     /// No right to; the system's.
     fn pending_restore(&mut self) -> Result<Vec<ConfigEntry>, HostError>;
+
+    /// Does the certificate service run, by what starts and stops it? Whether it answers is another matter.
+    ///
+    /// # Errors
+    /// No right to ask; the system's.
+    fn service_state(&mut self) -> Result<ServerState, HostError>;
 
     /// Stops the certificate service and waits until it has.
     ///

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use certadm::{CaHost, ConfigEntry, HostError, HostState, LogHoarding, MissingPart, PartKind};
+use certadm::{CaHost, ConfigEntry, HostError, HostState, LogHoarding, MissingPart, PartKind, ServerState};
 
 use crate::profile::{self, registry};
 use crate::site::Site;
@@ -114,6 +114,10 @@ impl CaHost for Host {
 
     fn pending_restore(&mut self) -> Result<Vec<ConfigEntry>, HostError> {
         self.ca.pending_restore().map_err(failed)
+    }
+
+    fn service_state(&mut self) -> Result<ServerState, HostError> {
+        Ok(self.ca.site().service())
     }
 
     fn stop_service(&mut self) -> Result<(), HostError> {

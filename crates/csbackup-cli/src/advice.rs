@@ -1,6 +1,6 @@
 //! What the operator can do about an error.
 
-use certadm::Error as CallError;
+use certadm::{Call, Error as CallError};
 use certadm_native::{LoadError, Privilege};
 use csra_client::Error as WireError;
 use dtyp::HResult;
@@ -16,9 +16,17 @@ pub(crate) fn hints(error: &anyhow::Error, is_remote: bool) -> Vec<String> {
 
 /// The failed call behind an error.
 fn call_of(error: &anyhow::Error) -> Option<&CallError> {
-    match error.downcast_ref::<csbackup::Error>() {
+    match error.downcast_ref::<csbackup::Error>().map(innermost) {
         Some(csbackup::Error::Server { source, .. }) => Some(source),
         _ => error.downcast_ref::<CallError>(),
+    }
+}
+
+/// What failed, without the state that a restore left.
+fn innermost(error: &csbackup::Error) -> &csbackup::Error {
+    match error {
+        csbackup::Error::Restoring { source, .. } => innermost(source),
+        other => other,
     }
 }
 
@@ -29,7 +37,7 @@ fn known(error: &anyhow::Error, is_remote: bool) -> Vec<&'static str> {
     if let Some(error) = error.downcast_ref::<LoadError>() {
         return error.hints();
     }
-    let engine = error.downcast_ref::<csbackup::Error>();
+    let engine = error.downcast_ref::<csbackup::Error>().map(innermost);
     let mut hints = engine.map(csbackup::Error::hints).unwrap_or_default();
     hints.extend(call_of(error).map(|call| of_call(call, is_remote)).unwrap_or_default());
     hints
@@ -42,6 +50,10 @@ fn of_call(error: &CallError, is_remote: bool) -> Vec<&'static str> {
         CallError::NoPrivilege { privilege, .. } => {
             Privilege::from_name(privilege).map(Privilege::hints).unwrap_or_default()
         }
+        CallError::Refused {
+            call: Call::RestorePrepare | Call::RestoreRegister,
+            code: HResult::PRIVILEGE_NOT_HELD,
+        } => Privilege::Restore.hints(),
         CallError::Refused { code: HResult::PRIVILEGE_NOT_HELD, .. } => Privilege::Backup.hints(),
         CallError::Refused { code: HResult::ACCESS_DENIED, .. } if is_remote => vec![ALLOW, PING],
         CallError::Lost { cause, .. } => cause.downcast_ref::<WireError>().map(of_wire).unwrap_or_default(),

@@ -100,7 +100,8 @@ fn existing(dir: &Path) -> anyhow::Result<Directory> {
     if !dir.is_dir() {
         return Err(NoRepository(dir.display().to_string()).into());
     }
-    Ok(Directory::new(dir))
+    // A restore that is resumed from elsewhere finds it again.
+    Ok(Directory::new(std::path::absolute(dir)?))
 }
 
 fn catalogue_of(medium: &Directory, ca_name: Option<&str>) -> anyhow::Result<Catalogue> {
@@ -241,7 +242,8 @@ fn note_verification(medium: &Directory, set: &StoredSet, report: &csbackup::Ver
 fn import(args: &Import, printer: Printer) -> anyhow::Result<Exit> {
     let folder = open_folder(&args.folder.to_string_lossy())?;
     let medium = Directory::new(&args.dir);
-    windows::private_folder(&args.dir)?;
+    let name = args.ca_name.as_deref().map(csbackup::safe_name);
+    windows::private_folder(&name.map_or_else(|| args.dir.clone(), |name| args.dir.join(name)))?;
     let options = ImportOptions { ca_name: args.ca_name.clone(), host: args.host.clone() };
     let set = csbackup::import(&folder, &medium, &options, &Reporter::new(printer))?;
     let catalogue = Catalogue::load(&medium, None)?;

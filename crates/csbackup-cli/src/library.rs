@@ -7,7 +7,7 @@ use certadm_native::{Library, NativeCa};
 use clap::error::ErrorKind;
 use csbackup::{FileAccess, MappedFiles};
 
-use crate::args::Place;
+use crate::args::{Place, Shares};
 use crate::exit::usage;
 
 /// A CA reached through a library.
@@ -58,16 +58,30 @@ impl LibraryCa {
 
     /// Files outside the database: what the operator mapped; on Windows the system reads the others, from
     /// the CA's own host.
-    pub(crate) fn files(&self, maps: impl Iterator<Item = (String, PathBuf)>) -> Box<dyn FileAccess> {
+    pub(crate) fn files(
+        &self,
+        maps: impl Iterator<Item = (String, PathBuf)>,
+        shares: &Shares,
+    ) -> Box<dyn FileAccess> {
         let mapped = MappedFiles::new(maps);
         #[cfg(windows)]
         {
-            let host = &certadm::CertServer::authority(&self.ca).host;
-            let own = csbackup_smb::SystemFiles::new(vec![csbackup_smb::Host::at(host, host)]);
-            Box::new(csbackup_smb::FirstOf::new(vec![Box::new(mapped), Box::new(own)]))
+            if shares.no_smb {
+                return Box::new(mapped);
+            }
+            let own = &certadm::CertServer::authority(&self.ca).host;
+            let names = shares.smb_hosts.iter().map(|text| text.split('=').next().unwrap_or(text));
+            let hosts = std::iter::once(own.as_str()).chain(names);
+            let hosts = hosts.map(|name| csbackup_smb::Host::at(name, name)).collect();
+            let system = csbackup_smb::SystemFiles::new(hosts);
+            Box::new(csbackup_smb::FirstOf::new(vec![Box::new(mapped), Box::new(system)]))
         }
         #[cfg(not(windows))]
-        Box::new(mapped)
+        {
+            // There is no log-on of the system's that could be used.
+            let _ = shares;
+            Box::new(mapped)
+        }
     }
 }
 

@@ -55,13 +55,10 @@ fn through_library(library: &mut LibraryCa, printer: Printer) -> anyhow::Result<
     match SystemPrivileges.enable(Privilege::Backup) {
         Ok(true) => SystemPrivileges.disable(Privilege::Backup),
         Ok(false) => {}
-        Err(_) => obstacles.push(Obstacle {
-            what: format!(
-                "this account does not hold {} here, or not in this window",
-                Privilege::Backup.name()
-            ),
-            commands: Privilege::Backup.hints().into_iter().map(str::to_owned).collect(),
-        }),
+        Err(_) => {
+            let (name, hints) = (Privilege::Backup.name(), Privilege::Backup.hints().join("; "));
+            obstacles.push(Obstacle::new(&format!("this account does not hold {name} here: {hints}"), &[]));
+        }
     }
     let ready = obstacles.is_empty();
     let state = service.state();

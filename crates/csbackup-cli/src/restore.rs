@@ -5,9 +5,11 @@ mod place;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use certadm::Call;
 use csbackup::manifest::Content;
-use csbackup::{Directory, MappedFiles, RestoreOptions, RestoreTarget, Restored};
+use csbackup::{Directory, MappedFiles, RestoreOptions, RestoreTarget, Restored, StoredSet};
+use dtyp::HResult;
 use serde_json::json;
 
 use crate::args::{Restore, Which};
@@ -32,6 +34,9 @@ fn lay_down(
     printer: Printer,
 ) -> anyhow::Result<Exit> {
     let (medium, catalogue, set) = find(which, printer)?;
+    if let Some(ca) = &ca {
+        same_ca(&set, ca, printer)?;
+    }
     let target = match (&ca, &args.to.to) {
         (Some(ca), _) => RestoreTarget::Ca(ca.places(args, &set)?),
         (None, Some(folder)) => RestoreTarget::Folder(folder.clone()),
@@ -52,8 +57,10 @@ fn lay_down(
     // The plan above shows what is in the way, where something is.
     let restored = match &mut ca {
         Some(ca) => {
+            let restored = csbackup::restore_ca(&medium, &plan, &mut ca.side(), &reporter)?;
+            // Last: what is refused above has imported nothing.
             parts::keys(args, &medium, ca, &plan, printer)?;
-            csbackup::restore_ca(&medium, &plan, &mut ca.side(), &reporter)?
+            restored
         }
         None => {
             if let Some(folder) = &args.to.to {
@@ -73,6 +80,9 @@ fn lay_down(
     let exit = report::after_restore(printer, &restored);
     if ca.is_some() {
         parts::templates(&medium, &plan, printer)?;
+        if plan.registrations.is_empty() && !plan.registry.is_empty() {
+            printer.note("the certificate service reads its registry values when it starts: restart it");
+        }
         if !plan.registrations.is_empty() {
             printer.note(
                 "take a new full backup: sets from before a restore cannot be combined with later ones",
@@ -82,6 +92,20 @@ fn lay_down(
         streamed(printer, plan.sets.len());
     }
     Ok(if plan.damaged { Exit::Damage } else { exit })
+}
+
+/// A CA takes back only what is its own: its name is in its certificate and in its registry key.
+fn same_ca(set: &StoredSet, ca: &LocalCa, printer: Printer) -> anyhow::Result<()> {
+    let (from, to) = (set.manifest.ca.authority(), ca.server.authority());
+    ensure!(
+        from.name.eq_ignore_ascii_case(&to.name),
+        "set {} is of `{from}`, this CA is `{to}`: name a set of this CA, or lay the set down with `--to DIR`",
+        set.id
+    );
+    if !from.host.eq_ignore_ascii_case(&to.host) {
+        printer.warning(&format!("the set was taken on {}, this is {}", from.host, to.host));
+    }
+    Ok(())
 }
 
 fn streamed(printer: Printer, sets: usize) {
@@ -96,10 +120,10 @@ fn streamed(printer: Printer, sets: usize) {
 
 /// `--resume`, `--undo`, `--status`.
 fn with_journal(args: &Restore, mut ca: Option<LocalCa>, printer: Printer) -> anyhow::Result<Exit> {
-    let folder: PathBuf = match (&args.to.to, &ca) {
-        (Some(folder), _) => folder.clone(),
-        (None, Some(ca)) => ca.journal()?,
-        (None, None) => anyhow::bail!("name the folder of the journal with `--to`"),
+    let folder: PathBuf = match (&args.journal, &args.to.to, &ca) {
+        (Some(folder), ..) | (None, Some(folder), _) => folder.clone(),
+        (None, None, Some(ca)) => ca.journal()?,
+        (None, None, None) => anyhow::bail!("name the folder of the journal with `--journal`"),
     };
     let status = csbackup::restore_status(&folder)?;
     if args.status {
@@ -115,13 +139,19 @@ fn with_journal(args: &Restore, mut ca: Option<LocalCa>, printer: Printer) -> an
     let ended = match args.undo {
         true => csbackup::undo(&folder, side.as_mut(), &reporter)?,
         false => {
-            let medium = status.map(|status| Directory::new(status.medium));
+            let recorded = status.map(|status| PathBuf::from(status.medium));
+            let medium = args.which.dir.clone().or(recorded).map(Directory::new);
             let medium = medium.as_ref().map(|medium| medium as &dyn csbackup::Medium);
             csbackup::resume(&folder, medium, side.as_mut(), &reporter)?
         }
     };
     let (word, what) = if args.undo { ("undone", "taken back") } else { ("resumed", "carried to its end") };
     let Some(restored) = ended else {
+        if let Some(ca) = &mut ca
+            && let Some(exit) = foreign(args, ca, printer)?
+        {
+            return Ok(exit);
+        }
         let text = format!("no restore to `{}` is open: nothing to do", folder.display());
         printer.result(word, json!({ "folder": folder, "done": false }), &text);
         return Ok(Exit::Done);
@@ -131,4 +161,36 @@ fn with_journal(args: &Restore, mut ca: Option<LocalCa>, printer: Printer) -> an
     });
     printer.result(word, value, &format!("the restore to `{}` was {what}", folder.display()));
     Ok(report::after_restore(printer, &restored))
+}
+
+/// A registration without a journal is another program's. `--undo` tells the CA that it failed, which takes
+/// it away; only its author could go on with it. `None`: there is none.
+fn foreign(args: &Restore, ca: &mut LocalCa, printer: Printer) -> anyhow::Result<Option<Exit>> {
+    let Some(host) = &mut ca.host else { return Ok(None) };
+    if host.pending_restore().context("cannot ask what the CA is to replay")?.is_empty() {
+        return Ok(None);
+    }
+    if !args.undo {
+        printer.warning(
+            "the CA has a restore registered that is not csbackup's: end it with the program that began it, or take the \
+             registration away with `--undo`; no file is moved then",
+        );
+        return Ok(Some(Exit::Incomplete));
+    }
+    let mut context = ca.server.prepare_restore()?;
+    let completed = context.register_complete(HResult::UNEXPECTED);
+    let ended = context.end();
+    match completed {
+        // It was completed already, with success: only a new one can fail.
+        Err(certadm::Error::Refused { call: Call::RestoreRegisterComplete, .. }) => {
+            let text = "the CA was told that the files lie and is to replay its logs at the next start: that cannot be taken back \
+                        without the program that registered it";
+            printer.warning(text);
+            return Ok(Some(Exit::Incomplete));
+        }
+        other => other?,
+    }
+    ended?;
+    printer.result("undone", json!({ "done": true }), "the registration was taken away; no file was moved");
+    Ok(Some(Exit::Done))
 }

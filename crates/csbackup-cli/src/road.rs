@@ -84,7 +84,7 @@ impl Road {
         let maps = maps.iter().cloned();
         let wire = match self {
             Self::Directory(ca) => return Box::new(MappedFiles::new(maps.chain(ca.mappings()))),
-            Self::Library(library) => return library.files(maps),
+            Self::Library(library) => return library.files(maps, shares),
             Self::Wire(wire) => wire,
         };
         let mapped: Box<dyn FileAccess> = Box::new(MappedFiles::new(maps));

@@ -67,6 +67,9 @@ mod event {
     fn subject(command: &Command) -> Option<String> {
         let below = |dir: Option<&Path>| dir.map_or(String::new(), |dir| format!(" in `{}`", dir.display()));
         Some(match command {
+            // Nothing was done that anybody could wait for.
+            Command::Backup(args) if args.dry_run => return None,
+            Command::Restore(args) if args.dry_run || args.status => return None,
             Command::Backup(args) => {
                 let place = &args.place.ca;
                 let ca = match (&place.ca, &place.ca_dir) {

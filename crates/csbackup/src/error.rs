@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use certadm::{Authority, BackupType, ServerState};
+use certadm::{Authority, BackupType, Call, ServerState};
 use dtyp::HResult;
 
 /// Why a command could not be carried out. Damage in data is never an error but a finding.
@@ -198,6 +198,19 @@ impl Error {
 
 fn server_hints(error: &certadm::Error) -> Vec<&'static str> {
     match error.code() {
+        Some(HResult::ACCESS_DENIED)
+            if matches!(
+                error.call(),
+                Call::RestorePrepare
+                    | Call::RestoreRegister
+                    | Call::RestoreRegisterComplete
+                    | Call::RestoreEnd
+            ) =>
+        {
+            vec![
+                "run it as an administrator of the CA's machine: registering a restore needs that, or at least the privilege to restore files",
+            ]
+        }
         Some(HResult::ACCESS_DENIED) => vec![
             "the account needs the backup right on the CA: Read permission and the privilege to back up files",
             "the CA may refuse backups from here (InterfaceFlags: IF_NOREMOTEICERTADMINBACKUP, IF_NOLOCALICERTADMINBACKUP)",

@@ -29,9 +29,8 @@ pub(crate) struct Store(HCERTSTORE);
 #[derive(Debug)]
 pub(crate) struct CaCertificate(NonNull<CERT_CONTEXT>);
 
-/// SHA-1 of a certificate, as the registry writes it: hexadecimal, blanks between. `None` for the mark
-/// of one that was removed.
-pub(crate) fn thumbprint(text: &str) -> Option<[u8; 20]> {
+/// SHA-1 of a certificate, as the registry writes it: hexadecimal, blanks between.
+fn thumbprint(text: &str) -> Option<[u8; 20]> {
     let digits: Vec<u32> =
         text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_digit(16)).collect::<Option<_>>()?;
     let (pairs, []) = digits.as_chunks::<2>() else { return None };
@@ -50,13 +49,16 @@ pub(crate) enum Installed {
 }
 
 /// The certificates with these thumbprints, from the machine's own store.
-pub(crate) fn find(thumbprints: &[Option<[u8; 20]>]) -> Result<Vec<Installed>, HostError> {
+pub(crate) fn find(thumbprints: &[String]) -> Result<Vec<Installed>, HostError> {
+    /// Stands in the place of a certificate that was removed.
+    const REMOVED: &str = "-";
     let store = Store::machine(OWN, CERT_STORE_READONLY_FLAG)?;
-    let find = |hash: &Option<[u8; 20]>| match hash {
-        Some(hash) => store.find(*hash).map_or(Installed::Lost, Installed::Here),
-        None => Installed::Removed,
+    let find = |text: &String| match thumbprint(text) {
+        _ if text.trim() == REMOVED => Installed::Removed,
+        Some(hash) => store.find(hash).map_or(Installed::Lost, Installed::Here),
+        None => Installed::Lost,
     };
-    Ok(thumbprints.iter().map(find).collect())
+    Ok(thumbprints.iter().filter(|text| !text.is_empty()).map(find).collect())
 }
 
 impl Store {

@@ -3,8 +3,8 @@ use std::thread;
 
 use certadm::HostError;
 use windows_sys::Win32::System::Console::{
-    CTRL_BREAK_EVENT, CTRL_C_EVENT, ENABLE_VIRTUAL_TERMINAL_PROCESSING, GetConsoleMode, GetStdHandle,
-    STD_ERROR_HANDLE, STD_HANDLE, STD_OUTPUT_HANDLE, SetConsoleCtrlHandler, SetConsoleMode,
+    CTRL_BREAK_EVENT, CTRL_C_EVENT, CTRL_LOGOFF_EVENT, ENABLE_VIRTUAL_TERMINAL_PROCESSING, GetConsoleMode,
+    GetStdHandle, STD_ERROR_HANDLE, STD_HANDLE, STD_OUTPUT_HANDLE, SetConsoleCtrlHandler, SetConsoleMode,
 };
 use windows_sys::core::BOOL;
 
@@ -32,10 +32,10 @@ fn enable(stream: STD_HANDLE) -> bool {
 
 static INTERRUPT: OnceLock<fn()> = OnceLock::new();
 
-/// Calls `interrupt` when the program is told to end: Ctrl-C, Ctrl-Break, a console that is closed, a user who
-/// logs off, a system that shuts down. It runs on a thread of the system. Only the first call counts.
+/// Calls `interrupt` when the program is told to end: Ctrl-C, Ctrl-Break, a console that is closed, a
+/// system that shuts down. It runs on a thread of the system. Only the first call counts.
 ///
-/// After the last three the system ends the process as soon as its handler returns, or after its own
+/// After the last two the system ends the process as soon as its handler returns, or after its own
 /// patience (five seconds for a console that is closed); so the handler does not return, and the process
 /// ends itself when it is done.
 ///
@@ -53,6 +53,10 @@ pub fn on_interrupt(interrupt: fn()) -> Result<(), HostError> {
 }
 
 unsafe extern "system" fn handler(event: u32) -> BOOL {
+    if event == CTRL_LOGOFF_EVENT {
+        // Only what runs under a service hears of it, whoever it is that logs off: that ends nothing.
+        return 1;
+    }
     if let Some(interrupt) = INTERRUPT.get() {
         interrupt();
     }

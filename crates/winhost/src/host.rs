@@ -2,9 +2,9 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use certadm::{CaHost, ConfigEntry, HostError, HostState, MissingPart};
+use certadm::{CaHost, ConfigEntry, HostError, HostState, MissingPart, ServerState};
 
-use crate::certificates::{Installed, thumbprint};
+use crate::certificates::Installed;
 use crate::{certificates, machine, pkcs12, registry, service};
 
 /// The machine that the program runs on, with the CA that is configured there.
@@ -62,8 +62,6 @@ impl WindowsHost {
     fn certificates(&self) -> Result<Vec<Installed>, HostError> {
         let Some(key) = registry::open(&self.sanitized_name)? else { return Err(HostError::NotHere) };
         let hashes = key.get_multi_string(CERTIFICATES).unwrap_or_default();
-        let hashes: Vec<_> =
-            hashes.iter().filter(|hash| !hash.is_empty()).map(|hash| thumbprint(hash)).collect();
         certificates::find(&hashes)
     }
 
@@ -141,13 +139,23 @@ impl CaHost for WindowsHost {
         Ok(entries)
     }
 
+    fn service_state(&mut self) -> Result<ServerState, HostError> {
+        service::state()
+    }
+
     fn stop_service(&mut self) -> Result<(), HostError> {
-        self.dependents.extend(service::stop()?);
-        Ok(())
+        let stopped = service::stop(&mut self.dependents);
+        if stopped.is_err() && service::state().is_ok_and(|state| state == ServerState::Online) {
+            // It stays up, and so must what depends on it; the reason above is what counts.
+            let _ = self.start_service();
+        }
+        stopped
     }
 
     fn start_service(&mut self) -> Result<(), HostError> {
-        service::start(&std::mem::take(&mut self.dependents))
+        service::start(&self.dependents)?;
+        self.dependents.clear();
+        Ok(())
     }
 
     fn enroll_folder(&self) -> Option<String> {

@@ -5,16 +5,17 @@ use std::ptr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use certadm::HostError;
+use certadm::{HostError, ServerState};
 use windows_sys::Win32::Foundation::{
     ERROR_MORE_DATA, ERROR_SERVICE_ALREADY_RUNNING, ERROR_SERVICE_DOES_NOT_EXIST, ERROR_SERVICE_NOT_ACTIVE,
 };
 use windows_sys::Win32::System::Services::{
     CloseServiceHandle, ControlService, ENUM_SERVICE_STATUSW, EnumDependentServicesW, OpenSCManagerW,
     OpenServiceW, QueryServiceStatusEx, SC_HANDLE, SC_MANAGER_CONNECT, SC_STATUS_PROCESS_INFO,
-    SERVICE_ACTIVE, SERVICE_CONTROL_STOP, SERVICE_ENUMERATE_DEPENDENTS, SERVICE_QUERY_STATUS,
-    SERVICE_RUNNING, SERVICE_START, SERVICE_STATUS, SERVICE_STATUS_CURRENT_STATE, SERVICE_STATUS_PROCESS,
-    SERVICE_STOP, SERVICE_STOPPED, StartServiceW,
+    SERVICE_ACTIVE, SERVICE_CONTROL_STOP, SERVICE_ENUMERATE_DEPENDENTS, SERVICE_PAUSE_PENDING,
+    SERVICE_PAUSED, SERVICE_QUERY_STATUS, SERVICE_RUNNING, SERVICE_START, SERVICE_START_PENDING,
+    SERVICE_STATUS, SERVICE_STATUS_CURRENT_STATE, SERVICE_STATUS_PROCESS, SERVICE_STOP, SERVICE_STOP_PENDING,
+    SERVICE_STOPPED, StartServiceW,
 };
 
 use crate::failure::{failed, last_code, last_error};
@@ -22,21 +23,32 @@ use crate::patience::Patience;
 
 const NAME: &str = "CertSvc";
 
-/// Stops the certificate service and what depends on it; names of the latter, in the order in which they
-/// were stopped. All stopped already is a success.
-pub(crate) fn stop() -> Result<Vec<String>, HostError> {
+/// Does the certificate service run?
+pub(crate) fn state() -> Result<ServerState, HostError> {
+    let service = Manager::open()?.service(NAME, SERVICE_QUERY_STATUS)?;
+    Ok(match service.state()?.dwCurrentState {
+        SERVICE_STOPPED => ServerState::Stopped,
+        SERVICE_PAUSED | SERVICE_PAUSE_PENDING => ServerState::Suspended,
+        _ => ServerState::Online,
+    })
+}
+
+/// Stops the certificate service and what depends on it; adds the names of the latter to `stopped`, in the
+/// order in which they were stopped. All stopped already is a success.
+pub(crate) fn stop(stopped: &mut Vec<String>) -> Result<(), HostError> {
     let manager = Manager::open()?;
     let service =
         manager.service(NAME, SERVICE_STOP | SERVICE_QUERY_STATUS | SERVICE_ENUMERATE_DEPENDENTS)?;
     if service.state()?.dwCurrentState == SERVICE_STOPPED {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let dependents = service.dependents()?;
-    for name in &dependents {
-        manager.service(name, SERVICE_STOP | SERVICE_QUERY_STATUS)?.stop()?;
+    for name in service.dependents()? {
+        let dependent = manager.service(&name, SERVICE_STOP | SERVICE_QUERY_STATUS)?;
+        // Before it has: what was told to stop is to be started again.
+        stopped.push(name);
+        dependent.stop()?;
     }
-    service.stop()?;
-    Ok(dependents)
+    service.stop()
 }
 
 /// Starts the certificate service, then `dependents` in reverse order.
@@ -109,6 +121,12 @@ impl Service {
     fn stop(&self) -> Result<(), HostError> {
         let mut status = SERVICE_STATUS::default();
         let what = format!("stopping the service {}", self.name);
+        match self.state()?.dwCurrentState {
+            // It takes no orders now.
+            SERVICE_STOP_PENDING => return self.wait_for(SERVICE_STOPPED, "stopping"),
+            SERVICE_START_PENDING => self.wait_for(SERVICE_RUNNING, "starting")?,
+            _ => {}
+        }
         // SAFETY: the service is open; the structure is written.
         let done = unsafe { ControlService(self.handle.0, SERVICE_CONTROL_STOP, &raw mut status) };
         if done == 0 && last_code() != ERROR_SERVICE_NOT_ACTIVE {
@@ -119,6 +137,10 @@ impl Service {
 
     fn start(&self) -> Result<(), HostError> {
         let what = format!("starting the service {}", self.name);
+        if self.state()?.dwCurrentState == SERVICE_STOP_PENDING {
+            // Until it has stopped it counts as running.
+            self.wait_for(SERVICE_STOPPED, "stopping")?;
+        }
         // SAFETY: the service is open; it gets no arguments.
         let done = unsafe { StartServiceW(self.handle.0, 0, ptr::null()) };
         if done == 0 && last_code() != ERROR_SERVICE_ALREADY_RUNNING {

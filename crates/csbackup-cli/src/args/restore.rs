@@ -47,6 +47,10 @@ pub(crate) struct Restore {
     #[arg(long, conflicts_with_all = ["set", "original"])]
     pub(crate) status: bool,
 
+    /// Folder with the journal, where it is not that of the CA's logs
+    #[arg(long, value_name = "DIR", conflicts_with = "set")]
+    pub(crate) journal: Option<PathBuf>,
+
     /// Read the password of the keys from a file; without this CSBACKUP_KEY_PASSWORD has it, or a prompt
     /// asks
     #[arg(long, value_name = "FILE", conflicts_with = "key_password_keyring")]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use certadm::{CertServer as _, Registration};
 use serde_json::json;
 
 use crate::world::{World, files_below};
@@ -47,6 +48,37 @@ fn a_remote_target_is_refused_with_a_hint() {
 }
 
 #[test]
+fn a_ca_takes_back_only_what_is_its_own() {
+    let world = World::with_full();
+    world.configure(|config| config.name = "OtherCA".to_owned());
+    let before = files_below(&world.path("ca"));
+    let run = world.run(&RESTORE).exits(1);
+    assert!(run.stderr.contains(r"is of `ca01.example.test\ExampleCA`, this CA is"), "{}", run.stderr);
+    assert_eq!(files_below(&world.path("ca")), before);
+}
+
+#[test]
+fn a_registration_of_another_program_is_said_and_can_be_taken_away() {
+    let world = World::with_full();
+    let registration = Registration {
+        database: Some(("old".to_owned(), "new".to_owned())),
+        checkpoint_directory: None,
+        log_directory: None,
+        backup_log_directory: None,
+        low: 1,
+        high: 2,
+    };
+    world.ca().connect().prepare_restore().expect("prepare").register(&registration).expect("register");
+    for way in ["--resume", "--status"] {
+        world.run(&["restore", way, "--ca-dir", "ca"]).exits(if way == "--resume" { 3 } else { 0 });
+    }
+    let run = world.run(&["restore", "--undo", "--ca-dir", "ca"]).exits(0);
+    assert!(run.stdout.contains("the registration was taken away"), "{}", run.stdout);
+    world.run(&["ca", "advance", "ca"]).exits(0);
+    world.backup(&[]).exits(0);
+}
+
+#[test]
 fn a_part_alone_is_restored() {
     let world = World::with_full();
     let run = world.run(&["restore", "latest", "--dir", "sets", "--to", "back", "--only", "crl"]);
@@ -54,7 +86,7 @@ fn a_part_alone_is_restored() {
     assert_eq!(files_below(&world.path("back")), ["DynamicFiles/ExampleCA.crl"]);
 }
 
-/// Killed as soon as its journal is there, wherever it is by then.
+/// Killed once its files are on their way.
 #[test]
 fn a_killed_restore_goes_on_or_back() {
     for way in ["--undo", "--resume"] {
@@ -63,7 +95,9 @@ fn a_killed_restore_goes_on_or_back() {
         let mut child = world.spawn(&RESTORE);
         let journal = world.path("ca/CertLog/.csbackup-restore/journal.json");
         let deadline = Instant::now() + Duration::from_secs(60);
-        while !journal.exists() && child.try_wait().expect("ask for the child").is_none() {
+        // Once files are on their way, where it is there for long enough to be seen.
+        let is_applying = || fs::read_to_string(&journal).is_ok_and(|text| text.contains("applying"));
+        while !is_applying() && child.try_wait().expect("ask for the child").is_none() {
             assert!(Instant::now() < deadline, "no journal");
             std::thread::yield_now();
         }

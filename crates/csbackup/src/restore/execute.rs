@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use certadm::ServerState;
+
 use super::journal::{Journal, Phase};
 use super::{CaSide, RestorePlan, Restored, ServiceEnd, moves, registry, service, session, stage};
 use crate::catalogue::Catalogue;
@@ -63,8 +65,7 @@ fn run(
         service::state(ca)?;
     }
     let mut journal = Journal::begin(plan, &medium.location(), observer)?;
-    let staged = registry::keep(&journal, &plan.registry)
-        .and_then(|()| stage::stage(&journal, medium, &plan.sets, observer))
+    let staged = stage::stage(&journal, medium, &plan.sets, observer)
         .and_then(|()| journal.enter(Phase::Ready, observer));
     match staged {
         Ok(()) => go_on(journal, ca, observer),
@@ -120,7 +121,10 @@ pub fn resume(
             }
         }
         Phase::Laid => {
-            if let (Some(ca), true) = (&mut ca, journal.record.registering) {
+            // A CA that was started in between has taken the registrations and needs no End.
+            if let (Some(ca), true) = (&mut ca, journal.record.registering)
+                && service::state(ca)? == ServerState::Stopped
+            {
                 session::end(ca, observer)?;
             }
             journal.enter(Phase::Ended, observer)?;

@@ -234,6 +234,14 @@ impl Journal {
         create_durable(&root.join(FOLDER))?;
         let lock = Some(take_lock(&root)?);
         let mut journal = Self { root, record, lock };
+        // What an earlier restore imported is none of this one's business.
+        for name in [super::registry::IMPORT, super::registry::BEFORE, super::registry::SAVED] {
+            let path = journal.file(name);
+            if path.exists() {
+                fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+            }
+        }
+        super::registry::keep(&journal, &plan.registry)?;
         journal.save(observer)?;
         Ok(journal)
     }

@@ -101,8 +101,17 @@ fn resolve(mapped: &MappedFiles, place: &str, set: &StoredSet) -> Result<PathBuf
     }
 }
 
-/// On Windows a UNC path is a path; only one on the CA's own host, and of plain components, is taken.
+/// On Windows a UNC path is a path; only one on the CA's own host, and of plain components, is taken. A file
+/// outside the database must be one that the CA published: a set could name any.
 fn on_the_ca(place: &str, set: &StoredSet) -> bool {
+    let published = place.split('\\').any(|part| part.eq_ignore_ascii_case("CertEnroll"));
+    let of_map = [DATABASE, LOGS, SYSTEM].iter().filter_map(|kind| place_of(set, kind));
+    let extension = place.rsplit('.').next().unwrap_or_default().to_lowercase();
+    let of_engine = of_map.into_iter().any(|known| place.eq_ignore_ascii_case(known))
+        || matches!(extension.as_str(), "edb" | "log" | "jtx" | "pat");
+    if !published && !of_engine {
+        return false;
+    }
     let host = |path: &str| path.strip_prefix(r"\\")?.split('\\').next().map(str::to_lowercase);
     let plain =
         place.split('\\').skip(2).all(|part| !matches!(part, "" | "." | "..") && !part.contains(['/', ':']));

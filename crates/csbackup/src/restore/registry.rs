@@ -172,7 +172,13 @@ pub(super) fn keep(journal: &Journal, entries: &[ConfigEntry]) -> Result<(), Err
 
 /// Imports the values of the journal; those that were there before are saved first.
 pub(super) fn import(journal: &Journal, ca: &mut CaSide<'_>, observer: &dyn Observer) -> Result<(), Error> {
-    let Some(entries) = load(journal, IMPORT)? else { return Ok(()) };
+    if !journal.record.registry {
+        return Ok(());
+    }
+    let entries = load(journal, IMPORT)?.ok_or_else(|| Error::Restore {
+        reason: format!("`{}` with the registry values is gone", journal.file(IMPORT).display()),
+        hint: Some("`csbackup restore --undo`, then restore again"),
+    })?;
     let host = ca.host.as_mut().ok_or_else(|| failed(&HostError::NotHere))?;
     // A run before this one may have imported already.
     if load(journal, BEFORE)?.is_none() {
@@ -187,7 +193,9 @@ pub(super) fn import(journal: &Journal, ca: &mut CaSide<'_>, observer: &dyn Obse
 
 /// Writes the values that an import replaced again.
 pub(super) fn put_back(journal: &Journal, ca: &mut CaSide<'_>, observer: &dyn Observer) -> Result<(), Error> {
-    let (Some(entries), Some(before)) = (load(journal, IMPORT)?, load(journal, BEFORE)?) else {
+    let (true, Some(entries), Some(before)) =
+        (journal.record.registry, load(journal, IMPORT)?, load(journal, BEFORE)?)
+    else {
         return Ok(());
     };
     let host = ca.host.as_mut().ok_or_else(|| failed(&HostError::NotHere))?;

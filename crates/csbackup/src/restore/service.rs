@@ -13,7 +13,16 @@ use crate::{Error, Observer, Step};
 const PATIENCE: Duration = Duration::from_secs(120);
 const TICK: Duration = Duration::from_millis(250);
 
+/// Where the machine can be asked, its word counts: a CA that cannot be reached looks stopped from afar, and
+/// nothing may be laid under one that runs.
 pub(super) fn state(ca: &mut CaSide<'_>) -> Result<ServerState, Error> {
+    match ca.host.as_mut().map(|host| host.service_state()) {
+        Some(Ok(state)) => return Ok(state),
+        None | Some(Err(HostError::NotHere)) => {}
+        Some(Err(error)) => {
+            return Err(host_error("cannot ask whether the certificate service runs", &error));
+        }
+    }
     let authority = ca.server.authority().clone();
     let doing = || "ask for the state of".to_owned();
     ca.server.state().map_err(|source| Error::Server { doing: doing(), ca: authority, source })
@@ -64,7 +73,7 @@ pub(super) fn start(journal: &Journal, ca: &mut CaSide<'_>, observer: &dyn Obser
     match started {
         Ok(()) => ServiceEnd::Started,
         // It may have been on its way when the last run died.
-        Err(_) if state(ca).is_ok_and(|state| state != ServerState::Stopped) => ServiceEnd::Started,
+        Err(_) if state(ca).is_ok_and(|state| state == ServerState::Online) => ServiceEnd::Started,
         Err(reason) => ServiceEnd::NotStarted(reason),
     }
 }

@@ -26,7 +26,8 @@ pub fn undo(
 ) -> Result<Option<Restored>, Error> {
     let Some(mut journal) = Journal::open(folder)? else { return Ok(None) };
     need_ca(&journal, ca.as_deref())?;
-    if !matches!(journal.record.phase, Phase::Staging | Phase::Ready | Phase::Undone) {
+    let untouched = matches!(journal.record.phase, Phase::Staging | Phase::Ready);
+    if !untouched && journal.record.phase != Phase::Undone {
         if let (Some(ca), Phase::Laid | Phase::Ended | Phase::Done) = (&mut ca, journal.record.phase) {
             unused(&journal, ca)?;
         }
@@ -50,6 +51,8 @@ pub fn undo(
     }
     let service = match ca {
         Some(_) if journal.record.registrations.is_empty() => Some(ServiceEnd::Untouched),
+        // It is stopped only after that.
+        Some(_) if untouched && !journal.record.service_ran => Some(ServiceEnd::Untouched),
         Some(ca) => Some(service::start(&journal, ca, observer)),
         None => None,
     };

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use certadm::{CaHost, ConfigEntry, HostError, HostState, KeyInfo, KeyKind};
+use certadm::{CaHost, ConfigEntry, HostError, HostState, KeyInfo, KeyKind, ServerState};
 use csbackup::{BackupOptions, Error, KeyPassword, OnHost, Outcome, backup, backup_on_host};
 use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
 use testkit::data::{skip, workspace};
@@ -63,6 +63,10 @@ impl CaHost for FakeHost {
 
     fn pending_restore(&mut self) -> Result<Vec<ConfigEntry>, HostError> {
         Ok(Vec::new())
+    }
+
+    fn service_state(&mut self) -> Result<ServerState, HostError> {
+        Err(HostError::NotHere)
     }
 
     fn stop_service(&mut self) -> Result<(), HostError> {

@@ -1,6 +1,6 @@
 //! Registry values: what differs, what an import writes, what undo writes again.
 
-use certadm::{CaHost, ConfigEntry, ConfigValue, HostError, HostState};
+use certadm::{CaHost, ConfigEntry, ConfigValue, HostError, HostState, ServerState};
 use csbackup::{CaSide, Quiet, registry_changes, restore_ca, undo};
 
 use crate::site::{Site, assert_same};
@@ -43,7 +43,11 @@ fn values_of_the_host_are_edited_and_a_pending_restore_is_not_imported() {
 }
 
 /// A machine with a registry.
+#[derive(Default)]
 struct Machine {
+    /// Whether the service runs, where the machine can tell.
+    runs: Option<bool>,
+    stops: u32,
     registry: Vec<ConfigEntry>,
     refuses: bool,
 }
@@ -76,8 +80,14 @@ impl CaHost for Machine {
         Ok(Vec::new())
     }
 
+    fn service_state(&mut self) -> Result<ServerState, HostError> {
+        let state = |runs| if runs { ServerState::Online } else { ServerState::Stopped };
+        self.runs.map(state).ok_or(HostError::NotHere)
+    }
+
     fn stop_service(&mut self) -> Result<(), HostError> {
-        Err(HostError::NotHere)
+        self.stops += 1;
+        self.runs.as_mut().map(|runs| *runs = false).ok_or(HostError::NotHere)
     }
 
     fn start_service(&mut self) -> Result<(), HostError> {
@@ -99,7 +109,7 @@ fn imported_values_are_put_back_by_undo() {
     let mut plan = site.plan();
     plan.registry = vec![text("Corp", "CRLPeriod", "Weeks"), text("Corp", "New", "new")];
     let before = vec![text("", "Other", "other"), text("Corp", "CRLPeriod", "Days")];
-    let mut machine = Machine { registry: before.clone(), refuses: false };
+    let mut machine = Machine { registry: before.clone(), refuses: false, ..Machine::default() };
     let mut server = site.ca().connect();
     let mut ca = CaSide { server: &mut server, host: Some(&mut machine) };
     restore_ca(&site.0.medium, &plan, &mut ca, &Quiet).expect("restore");
@@ -122,11 +132,41 @@ fn a_refused_import_changes_nothing_else() {
     // It cannot be started from here either: that is said.
     site.ca().stop().expect("stop the service");
     let old = site.tree();
-    let mut machine = Machine { registry: Vec::new(), refuses: true };
+    let mut machine = Machine { registry: Vec::new(), refuses: true, ..Machine::default() };
     let mut server = site.ca().connect();
     let mut ca = CaSide { server: &mut server, host: Some(&mut machine) };
     let error = restore_ca(&site.0.medium, &plan, &mut ca, &Quiet).expect_err("no right to");
     let why = std::error::Error::source(&error).expect("why").to_string();
     assert!(why.contains("access denied"), "{why}");
     assert_same(&site.tree(), &old, "");
+}
+
+#[test]
+fn a_later_restore_imports_nothing_of_an_earlier_one() {
+    let site = Site::new(0);
+    let mut first = site.plan();
+    first.registry = vec![text("Corp", "CRLPeriod", "Weeks")];
+    (first.items, first.registrations, first.aside) = (vec![], vec![], vec![]);
+    let mut machine = Machine { registry: vec![text("Corp", "CRLPeriod", "Days")], ..Machine::default() };
+    let mut server = site.ca().connect();
+    for plan in [&first, &site.plan()] {
+        let mut ca = CaSide { server: &mut server, host: Some(&mut machine) };
+        restore_ca(&site.0.medium, plan, &mut ca, &Quiet).expect("restore");
+        // The operator's own change, after the first.
+        machine.registry = vec![text("Corp", "CRLPeriod", "Months")];
+    }
+    let mut ca = CaSide { server: &mut server, host: Some(&mut machine) };
+    undo(&site.log_folder(), Some(&mut ca), &Quiet).expect("undo").expect("there was a restore");
+    assert_eq!(machine.registry, [text("Corp", "CRLPeriod", "Months")]);
+}
+
+#[test]
+fn a_service_that_runs_is_stopped_even_if_the_ca_does_not_answer() {
+    let site = Site::new(0);
+    site.ca().stop().expect("let it look stopped");
+    let mut machine = Machine { runs: Some(true), ..Machine::default() };
+    let mut server = site.ca().connect();
+    let mut ca = CaSide { server: &mut server, host: Some(&mut machine) };
+    restore_ca(&site.0.medium, &site.plan(), &mut ca, &Quiet).expect("restore");
+    assert_eq!((machine.stops, machine.runs), (1, Some(false)));
 }

@@ -48,7 +48,8 @@ fn whatever_call_fails_the_old_state_or_the_new_one_is_there() {
                 break;
             }
         }
-        assert!(failures >= 6, "{failures}");
+        // RestorePrepare, and Register and Complete of two sets; the state is asked of the machine.
+        assert!(failures >= 5, "{failures}");
     }
 }
 
