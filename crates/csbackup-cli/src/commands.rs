@@ -100,8 +100,7 @@ fn existing(dir: &Path) -> anyhow::Result<Directory> {
     if !dir.is_dir() {
         return Err(NoRepository(dir.display().to_string()).into());
     }
-    // A restore that is resumed from elsewhere finds it again.
-    Ok(Directory::new(std::path::absolute(dir)?))
+    Ok(Directory::new(dir))
 }
 
 fn catalogue_of(medium: &Directory, ca_name: Option<&str>) -> anyhow::Result<Catalogue> {

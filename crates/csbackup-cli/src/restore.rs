@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, ensure};
 use certadm::Call;
 use csbackup::manifest::Content;
-use csbackup::{Directory, MappedFiles, RestoreOptions, RestoreTarget, Restored, StoredSet};
+use csbackup::{Directory, MappedFiles, Medium as _, RestoreOptions, RestoreTarget, Restored, StoredSet};
 use dtyp::HResult;
 use serde_json::json;
 
@@ -34,6 +34,8 @@ fn lay_down(
     printer: Printer,
 ) -> anyhow::Result<Exit> {
     let (medium, catalogue, set) = find(which, printer)?;
+    // Its journal names it: `--resume` may run in another folder.
+    let medium = Directory::new(std::path::absolute(medium.location())?);
     if let Some(ca) = &ca {
         same_ca(&set, ca, printer)?;
     }
@@ -126,6 +128,8 @@ fn with_journal(args: &Restore, mut ca: Option<LocalCa>, printer: Printer) -> an
         (None, None, None) => anyhow::bail!("name the folder of the journal with `--journal`"),
     };
     let status = csbackup::restore_status(&folder)?;
+    // Also one that is done: what is registered then is its own.
+    let has_journal = status.is_some();
     if args.status {
         let pending = match ca.as_mut().and_then(|ca| ca.host.as_mut()) {
             Some(host) => Some(host.pending_restore().context("cannot ask what the CA is to replay")?),
@@ -147,7 +151,7 @@ fn with_journal(args: &Restore, mut ca: Option<LocalCa>, printer: Printer) -> an
     };
     let (word, what) = if args.undo { ("undone", "taken back") } else { ("resumed", "carried to its end") };
     let Some(restored) = ended else {
-        if let Some(ca) = &mut ca
+        if let (false, Some(ca)) = (has_journal, &mut ca)
             && let Some(exit) = foreign(args, ca, printer)?
         {
             return Ok(exit);

@@ -164,6 +164,7 @@ fn the_ca_is_stopped() {
     says(
         &world.backup(&[]),
         &expect![[r#"
+        warning: the CA does not run: its `ca.toml` says so (service = "stopped")
         error: the certificate service of `ca01.example.test\ExampleCA` is stopped, a backup needs it online
         hint: start the service, or restore from a set with `csbackup restore`"#]],
     );
