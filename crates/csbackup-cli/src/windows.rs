@@ -15,7 +15,7 @@ pub(crate) fn colour() -> bool {
 }
 
 /// Calls `interrupt` when the program is told to end: Ctrl-C, SIGTERM and SIGHUP; on Windows Ctrl-C,
-/// Ctrl-Break, a closed console, log-off and shut-down, which leave five seconds.
+/// Ctrl-Break, a closed console and shut-down, which leave five seconds.
 pub(crate) fn on_interrupt(interrupt: fn()) {
     #[cfg(windows)]
     let _ = winhost::on_interrupt(interrupt);

@@ -105,9 +105,9 @@ fn resolve(mapped: &MappedFiles, place: &str, set: &StoredSet) -> Result<PathBuf
 /// outside the database must be one that the CA published: a set could name any.
 fn on_the_ca(place: &str, set: &StoredSet) -> bool {
     let published = place.split('\\').any(|part| part.eq_ignore_ascii_case("CertEnroll"));
-    let of_map = [DATABASE, LOGS, SYSTEM].iter().filter_map(|kind| place_of(set, kind));
+    let mut folders = [LOGS, SYSTEM].into_iter().filter_map(|kind| place_of(set, kind));
     let extension = place.rsplit('.').next().unwrap_or_default().to_lowercase();
-    let of_engine = of_map.into_iter().any(|known| place.eq_ignore_ascii_case(known))
+    let of_engine = folders.any(|known| place.eq_ignore_ascii_case(known))
         || matches!(extension.as_str(), "edb" | "log" | "jtx" | "pat");
     if !published && !of_engine {
         return false;
