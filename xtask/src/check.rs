@@ -30,6 +30,8 @@ const CRATES: &[Crate] = &[
     Crate { name: "dtyp", tier: Tier::Core, uses: &[], tests_use: &[] },
     Crate { name: "certadm", tier: Tier::Core, uses: &["dtyp"], tests_use: &[] },
     Crate { name: "ese", tier: Tier::Core, uses: &[], tests_use: &[] },
+    // What the tables mean; certificates are read by `x509-parser`.
+    Crate { name: "ca-database", tier: Tier::Edge, uses: &["ese"], tests_use: &[] },
     Crate { name: "ndr", tier: Tier::Core, uses: &["dtyp"], tests_use: &[] },
     Crate { name: "dcerpc", tier: Tier::Core, uses: &["dtyp", "ndr"], tests_use: &[] },
     Crate { name: "dcom", tier: Tier::Core, uses: &["dtyp", "ndr"], tests_use: &[] },
@@ -78,7 +80,12 @@ const CRATES: &[Crate] = &[
     // The only crate that names the Windows API outside of `certadm-native`.
     Crate { name: "winhost", tier: Tier::Edge, uses: &["certadm"], tests_use: &[] },
     // The engine never imports a transport; its tests need a CA to talk to.
-    Crate { name: "csbackup", tier: Tier::Edge, uses: &["dtyp", "certadm", "ese"], tests_use: &["certsrv"] },
+    Crate {
+        name: "csbackup",
+        tier: Tier::Edge,
+        uses: &["dtyp", "certadm", "ese", "ca-database"],
+        tests_use: &["certsrv"],
+    },
     // The only crate that names `smb2`, and the async runtime it needs.
     Crate { name: "csbackup-smb", tier: Tier::Edge, uses: &["csbackup", "rpc-auth"], tests_use: &[] },
     Crate {
@@ -89,6 +96,7 @@ const CRATES: &[Crate] = &[
             "certadm",
             "certadm-native",
             "ese",
+            "ca-database",
             "certsrv",
             "csbackup",
             "csbackup-smb",

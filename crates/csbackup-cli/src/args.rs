@@ -7,12 +7,16 @@ use clap::{Parser, Subcommand, ValueEnum};
 use csbackup::Requested;
 
 mod key;
+mod look;
 mod place;
 mod restore;
+mod rows;
 
 pub(crate) use key::KeyArgs;
 pub(crate) use place::{Ca as TheCa, Library, Logon, PasswordSource, Place, Shares};
+pub(crate) use look::*;
 pub(crate) use restore::{Part, Restore};
+pub(crate) use rows::*;
 
 /// Backup and recovery of Microsoft certification authorities (AD CS).
 #[derive(Debug, Parser)]
@@ -46,10 +50,24 @@ pub(crate) enum Command {
     Show(Show),
     /// Verify every byte of a set, or of any folder with a database and its logs
     Verify(Verify),
+    /// List the certificates in a set, a folder or a database
+    Certs(Certs),
+    /// List the requests
+    Requests(Requests),
+    /// List the certificate revocation lists
+    Crls(Crls),
+    /// Write certificates or revocation lists into files
+    Export(Export),
+    /// What changed between two sets or folders: issued, revoked, changed, vanished
+    Diff(Diff),
     /// Lay a set down, with all it depends on
     Restore(Restore),
     /// Take in a folder written by `certutil -backup` or another tool
     Import(Import),
+    /// Examine a CA's folder, live or broken: its state, what it needs, what to do next
+    Doctor(Doctor),
+    /// Show headers, pages, trees, tables and logs, for experts
+    Dump(Dump),
     /// Back up, damage, verify and restore an embedded CA in a temporary folder
     Demo(Demo),
     /// Serve an embedded CA on the network until Ctrl-C or SIGTERM

@@ -15,7 +15,7 @@ use crate::exit::{Exit, NoRepository, usage};
 use crate::printer::Printer;
 use crate::progress::Reporter;
 use crate::road::Road;
-use crate::{authority, demo, key, ping, report, restore, serve, windows};
+use crate::{authority, demo, doctor, dump, key, look, ping, report, restore, serve, windows};
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
     let printer = *printer;
@@ -26,6 +26,13 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Verify(args) => verify(args, printer),
         Command::Restore(args) => restore::restore(args, printer),
         Command::Import(args) => import(args, printer),
+        Command::Certs(args) => look::certs(args, printer),
+        Command::Requests(args) => look::requests(args, printer),
+        Command::Crls(args) => look::crls(args, printer),
+        Command::Export(args) => look::export(args, printer),
+        Command::Diff(args) => look::diff(args, printer),
+        Command::Doctor(args) => doctor::doctor(args, printer),
+        Command::Dump(args) => dump::dump(args, printer),
         Command::Demo(args) => demo::demo(args, printer),
         Command::Ping(args) => ping::ping(args, printer),
         Command::Serve(args) => serve::serve(args, printer),

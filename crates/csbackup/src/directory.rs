@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 use crate::manifest::{self, Manifest, SetId, timestamp};
 use crate::medium::{FileSink, Lock, Medium, SetWriter, StoredSet};
 use crate::note::{Note, NoteBody};
+use crate::source::{FileSource, SharedSource};
 use crate::{Error, SetPath, safe_name};
 
 const UNPUBLISHED: &str = ".unpublished-";
@@ -143,6 +144,10 @@ impl Medium for Directory {
     fn open(&self, set: &StoredSet, path: &SetPath) -> Result<Box<dyn Read + Send>, Error> {
         let path = path.below(&self.path_of(set));
         Ok(Box::new(File::open(&path).map_err(Error::io("read", path))?))
+    }
+
+    fn source(&self, set: &StoredSet, path: &SetPath) -> Result<SharedSource, Error> {
+        Ok(Box::new(FileSource::open(&path.below(&self.path_of(set)))?))
     }
 
     fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {

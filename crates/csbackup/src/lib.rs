@@ -6,10 +6,12 @@ mod catalogue;
 mod chain;
 mod check;
 mod directory;
+mod doctor;
 mod error;
 mod files;
 mod import;
 mod keys;
+mod look;
 pub mod manifest;
 mod medium;
 mod names;
@@ -19,16 +21,19 @@ mod place;
 pub mod registry;
 mod restore;
 mod session;
+mod source;
 mod transfer;
 mod verify;
 
 pub use backup::{BackupOptions, OnHost, Outcome, Requested, Truncation, backup, backup_on_host, plan};
 pub use catalogue::{Catalogue, SetState};
 pub use directory::Directory;
+pub use doctor::*;
 pub use error::Error;
 pub use files::{FileAccess, MappedFiles};
 pub use import::{ImportOptions, import};
 pub use keys::KeyPassword;
+pub use look::*;
 pub use manifest::{FindingEntry, Manifest, SetId};
 pub use medium::{FileSink, Lock, Medium, SetWriter, StoredSet};
 pub use names::{SetPath, safe_name, shown_name};
@@ -40,4 +45,5 @@ pub use restore::{
     RestoreTarget, Restored, ServiceEnd, captured_file, captured_registry, plan_restore, registry_changes,
     restore, restore_ca, restore_status, resume, undo,
 };
+pub use source::{FileSource, SharedSource};
 pub use verify::{VerifiedFile, VerifyReport, verify_folder, verify_set};

@@ -6,6 +6,7 @@ use certadm::Authority;
 
 use crate::manifest::{Manifest, SetId};
 use crate::note::{Note, NoteBody};
+use crate::source::SharedSource;
 use crate::{Error, SetPath};
 
 /// Keeps sets. A published set never changes; notes are appended beside it.
@@ -52,6 +53,12 @@ pub trait Medium {
     /// # Errors
     /// The medium's.
     fn open(&self, set: &StoredSet, path: &SetPath) -> Result<Box<dyn Read + Send>, Error>;
+
+    /// A file of a published set that can be read at any place.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn source(&self, set: &StoredSet, path: &SetPath) -> Result<SharedSource, Error>;
 
     /// Appends a note; durable when it returns.
     ///

@@ -4,12 +4,15 @@ mod codes;
 mod collect;
 mod text;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 pub(crate) use collect::Findings;
 
 use crate::header::{DbState, HeaderError};
 use crate::numbers::{Generation, PageNumber, PageSize};
+use crate::redo::RedoDefect;
+use crate::structure::StructureDefect;
 use crate::time::Signature;
 
 /// How bad a finding is.
@@ -90,11 +93,24 @@ pub struct Finding {
     pub place: Place,
     /// What it is.
     pub kind: FindingKind,
+    /// Which rows of which table it concerns, where that is known.
+    pub affected: Option<Box<Affected>>,
+}
+
+/// What a defect means for the content: a part of a table, and the rows in it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Affected {
+    /// The table.
+    pub table: String,
+    /// The part of it in words: `rows`, "index `X`", `long values`, `space`.
+    pub part: String,
+    /// The rows in words, empty when unknown: `RequestID 4711 to 4723`.
+    pub rows: String,
 }
 
 impl Finding {
     pub(crate) const fn new(severity: Severity, place: Place, kind: FindingKind) -> Self {
-        Self { severity, place, kind }
+        Self { severity, place, kind, affected: None }
     }
 }
 
@@ -351,4 +367,8 @@ pub enum FindingKind {
     CommittedTime,
     /// The set ends at the generation of the trailer; nothing tells whether more logs were listed.
     EndsAtTrailer,
+    /// Pages do not make the trees that the catalog describes.
+    Structure(StructureDefect),
+    /// Database and logs do not belong together.
+    Redo(RedoDefect),
 }

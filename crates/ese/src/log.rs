@@ -3,6 +3,7 @@
 mod header;
 mod name;
 mod ranges;
+pub(crate) mod record;
 mod segments;
 mod verifier;
 

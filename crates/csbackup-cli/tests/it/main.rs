@@ -1,6 +1,8 @@
 //! The real program, as an operator or a script runs it.
 
 mod demo;
+mod doctor;
+mod dump;
 mod errors;
 mod exit_codes;
 mod json;
@@ -8,6 +10,7 @@ mod judges;
 mod keys;
 mod layout;
 mod library;
+mod look;
 mod names;
 mod net;
 mod obstacles;

@@ -75,6 +75,10 @@ impl Medium for Bad<'_> {
         self.inner.open(set, path)
     }
 
+    fn source(&self, set: &StoredSet, path: &SetPath) -> Result<csbackup::SharedSource, Error> {
+        self.inner.source(set, path)
+    }
+
     fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
         let before = self.notes.fetch_add(1, Ordering::Relaxed);
         match self.vice {

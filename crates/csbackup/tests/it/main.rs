@@ -7,6 +7,7 @@ mod calls;
 mod cancel;
 mod captured;
 mod chains;
+mod doctor;
 mod embedded_host;
 mod fail_at_call;
 mod fake_host;

@@ -104,6 +104,10 @@ impl Medium for Troubled {
         Ok(Box::new(Reader { inner, plan: self.plan.clone(), flip }))
     }
 
+    fn source(&self, set: &StoredSet, path: &SetPath) -> Result<csbackup::SharedSource, Error> {
+        self.inner.source(set, path)
+    }
+
     fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
         self.plan.on(|| self.inner.note(set, body))
     }

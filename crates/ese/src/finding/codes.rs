@@ -52,6 +52,8 @@ impl FindingKind {
             Self::TornInside => "torn-inside",
             Self::CommittedTime => "committed-time",
             Self::EndsAtTrailer => "ends-at-trailer",
+            Self::Structure(defect) => defect.code(),
+            Self::Redo(defect) => defect.code(),
             _ => "other",
         }
     }
@@ -81,6 +83,8 @@ impl FindingKind {
             Self::ChainTime { streamed: true } => (-556, "GivenLogFileIsNotContiguous"),
             Self::ChainTime { streamed: false } => (-515, "InvalidLogSequence"),
             Self::ChainChecksum { .. } => (-501, "LogFileCorrupt"),
+            Self::Structure(defect) => return defect.jet(),
+            Self::Redo(defect) => return defect.jet(),
             _ => return None,
         })
     }
@@ -188,6 +192,8 @@ impl Finding {
                 "recovery needs to be told to lose committed transactions"
             }
             FindingKind::Torn { shadow: true } => "the engine recovers the write from the copy behind it",
+            FindingKind::Structure(defect) => return defect.hint(),
+            FindingKind::Redo(defect) => return defect.hint(),
             FindingKind::EndsAtTrailer => "keep the list of logs that the server gave with the backup",
             _ => return None,
         })

@@ -144,6 +144,8 @@ impl FindingKind {
             Self::EndsAtTrailer => {
                 f.write_str("set ends at the trailer's generation; later listed logs cannot be excluded")
             }
+            Self::Structure(defect) => write!(f, "{defect}"),
+            Self::Redo(defect) => write!(f, "{defect}"),
             _ => f.write_str(self.code()),
         }
     }

@@ -8,20 +8,30 @@
 )]
 
 mod build;
+mod checkpoint;
 mod checksum;
 mod chunking;
+mod compression;
 mod damage;
+mod dry_redo;
+mod engine_rows;
 mod facts;
 mod field;
 mod flips;
 mod garbage;
+mod golden;
 mod headers;
 mod hot_damage;
+mod index_keys;
 mod limits;
 mod logs;
 mod names;
 mod old_logs;
+mod reader;
+mod records;
 mod rules;
 mod sniffing;
 mod streams;
+mod structure;
+mod structure_damage;
 mod support;

@@ -1,0 +1,1 @@
+//! A CA's folder, live or broken: its state, what it needs, what to do next.

@@ -1,0 +1,1 @@
+//! Opens the database of a set or a folder to look inside.

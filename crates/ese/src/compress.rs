@@ -1,0 +1,1 @@
+//! Decompression of column values and pieces of long values.

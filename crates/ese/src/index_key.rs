@@ -1,0 +1,1 @@
+//! Index keys from column values.

@@ -1,0 +1,1 @@
+//! Tests: dry_redo.
