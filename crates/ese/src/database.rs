@@ -1,6 +1,6 @@
 //! The streaming verifier of a database file.
 
-mod open;
+pub(crate) mod open;
 mod pages;
 
 use alloc::boxed::Box;

@@ -58,9 +58,9 @@ pub use log::{
     log_generation_of_name,
 };
 pub use numbers::{Generation, LogPosition, PageNumber, PageSize};
-pub use set::{NamedLog, RequiredLogs, SetInput, check_set, required_logs};
 pub use reader::*;
 pub use redo::*;
+pub use set::{NamedLog, RequiredLogs, SetInput, check_set, required_logs};
 pub use sniff::{FileType, sniff};
 pub use source::{PageSource, SourceError};
 pub use structure::*;

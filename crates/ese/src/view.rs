@@ -77,6 +77,11 @@ impl<'p> PageView<'p> {
         (bytes.len() == size.len()).then_some(Self { bytes, size })
     }
 
+    /// For bytes whose length is known.
+    pub(crate) const fn of(bytes: &'p [u8], size: PageSize) -> Self {
+        Self { bytes, size }
+    }
+
     const fn fields(self) -> Fields<'p> {
         Fields(self.bytes)
     }

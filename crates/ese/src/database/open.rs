@@ -7,17 +7,17 @@ use crate::numbers::{PageNumber, PageSize};
 use crate::page::{PageState, check_page};
 
 /// What the start of a file says.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     /// The header copy that counts; `None` when both are damaged.
-    pub(super) header: Option<DatabaseHeader>,
+    pub(crate) header: Option<DatabaseHeader>,
     /// The page size, inferred from the pages when there is no header.
-    pub(super) size: PageSize,
+    pub(crate) size: PageSize,
 }
 
 impl Opened {
     /// Judges the header copies in `start`, the first bytes of the file; `None` when there is
     /// neither a header nor a page to tell the page size.
-    pub(super) fn judge(start: &[u8], origin: Origin, findings: &mut Findings) -> Option<Self> {
+    pub(crate) fn judge(start: &[u8], origin: Origin, findings: &mut Findings) -> Option<Self> {
         let one_bad = match origin {
             Origin::Streamed => Severity::Error,
             Origin::Raw => Severity::Warning,

@@ -5,8 +5,7 @@ use core::fmt;
 /// What is wrong between a database and its logs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum RedoDefect {
-}
+pub enum RedoDefect {}
 
 impl RedoDefect {
     /// Stable name, for machines.

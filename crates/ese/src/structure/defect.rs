@@ -5,8 +5,7 @@ use core::fmt;
 /// What is wrong between pages, or between trees.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum StructureDefect {
-}
+pub enum StructureDefect {}
 
 impl StructureDefect {
     /// Stable name, for machines.
