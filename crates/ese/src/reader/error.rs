@@ -39,6 +39,9 @@ pub enum ReadErrorKind {
     },
     /// The page is not what its place in the tree demands.
     Kind,
+    /// The keys of the page belong elsewhere in its tree: it was used again after its parent was read,
+    /// or a write was lost.
+    Elsewhere,
     /// A node does not fit the page, or is not what its place demands.
     Node {
         /// Its number in the page, from 0.
@@ -97,6 +100,7 @@ impl fmt::Display for ReadError {
                 write!(f, "belongs to object {found}, expected {expected}")
             }
             ReadErrorKind::Kind => f.write_str("is not of the kind that its place in the tree demands"),
+            ReadErrorKind::Elsewhere => f.write_str("holds keys of another place in its tree"),
             ReadErrorKind::Node { line } => write!(f, "node {line} does not fit the page"),
             ReadErrorKind::Circle => f.write_str("the pages of the tree form a circle"),
             ReadErrorKind::Record { column } => {

@@ -10,7 +10,7 @@ use super::pages::{Page, Pages};
 use super::{Database, ReadError, ReadErrorKind};
 use crate::numbers::PageNumber;
 use crate::source::PageSource;
-use crate::view::{Node, NodeFlags};
+use crate::view::{Node, NodeFlags, PageView};
 
 /// A node in a leaf, copied out of its page.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -151,69 +151,63 @@ impl Walk {
 
     /// The next leaf: by the parents, or by the link of the leaf before where pages are in motion.
     fn next_leaf<S: PageSource>(&mut self, pages: &Pages<S>, is_dirty: bool) {
-        let before = self.left.take();
-        if is_dirty && let Some(linked) = before.and_then(|before| self.linked(pages, &before)) {
+        let before = self.left.take().filter(|_| is_dirty);
+        if let Some(linked) = before.and_then(|before| self.linked(pages, &before)) {
             self.entered = self.entered.saturating_add(1);
             self.leaf = Some((linked, 0));
             return;
         }
-        loop {
-            let Some((page, line)) = self.above.last_mut() else {
-                self.state = State::End;
-                return;
-            };
+        while let Some((page, line)) = self.above.last_mut() {
             let number = *line;
             *line = number.saturating_add(1);
             if number >= page.view().len() {
                 self.above.pop();
                 continue;
             }
-            let child = page.view().node(number).and_then(|node| node.child());
-            let Some(child) = child else {
+            let Some(child) = page.view().node(number).and_then(|node| node.child()) else {
                 let error = page.error(ReadErrorKind::Node { line: number });
-                self.fail(error);
-                return;
+                return self.fail(error);
             };
-            match pages.page(child) {
+            return match pages.page(child) {
                 Ok(page) => self.descend(pages, page, None),
                 Err(error) => self.fail(error),
-            }
-            return;
+            };
         }
+        self.state = State::End;
     }
 
-    /// The leaf behind `before`, if no parent knows it: it was split off after its parent was read.
+    /// The leaf that `before` links to, unless its parent leads there as well: one that was split off
+    /// after the parent was read, and whose rows would be missed.
+    ///
+    /// A link may also be older than its target, which meanwhile serves elsewhere in the tree. What
+    /// was split off has only keys below the separator that the parent has for `before`.
     fn linked<S: PageSource>(&self, pages: &Pages<S>, before: &Page) -> Option<Page> {
-        let next = before.view().next()?;
+        let own = before.view();
+        let next = own.next()?;
         let known = |(page, line): &(Page, u16)| page.view().node(*line).and_then(|node| node.child());
         let parent = self.above.iter().rev().find_map(known);
-        if parent == Some(next) || parent.is_some_and(|parent| self.reaches(pages, parent, next)) {
+        if parent.is_some_and(|parent| reaches(pages, parent, next)) {
             return None;
         }
         let page = pages.page(next).ok()?;
-        let (view, own) = (page.view(), before.view());
-        let fits = view.object() == self.object && view.flags().is_leaf() && !view.is_empty();
-        let last = own.len().checked_sub(1).and_then(|last| own.node(last))?;
-        let key: Vec<u8> = last.key().collect();
-        let follows = view.node(0)?.compare_key(&key) == Ordering::Greater;
-        (fits && follows && self.entered <= pages.count()).then_some(page)
+        let view = page.view();
+        let mut fits = view.object() == self.object && view.flags().is_leaf();
+        fits &= self.entered <= pages.count();
+        let last = |page: PageView<'_>| -> Option<Vec<u8>> {
+            Some(page.node(page.len().checked_sub(1)?)?.key().collect())
+        };
+        fits &= last(own)
+            .is_none_or(|key| view.node(0).is_some_and(|node| node.compare_key(&key) == Ordering::Greater));
+        (fits && self.is_below_separators(&last(view)?)).then_some(page)
     }
 
-    /// Whether the first leaf below `page` is `leaf`.
-    fn reaches<S: PageSource>(&self, pages: &Pages<S>, page: PageNumber, leaf: PageNumber) -> bool {
-        let mut number = page;
-        for _ in 0..DEEPEST {
-            if number == leaf {
-                return true;
-            }
-            let Ok(page) = pages.page(number) else { return false };
-            if page.view().flags().is_leaf() {
-                return false;
-            }
-            let Some(child) = page.view().node(0).and_then(|node| node.child()) else { return false };
-            number = child;
-        }
-        false
+    /// Whether a key lies below the separators that led to the leaf.
+    fn is_below_separators(&self, key: &[u8]) -> bool {
+        self.above.iter().all(|(page, line)| {
+            let node = line.checked_sub(1).and_then(|line| page.view().node(line));
+            // The last child of the last page has none.
+            node.is_none_or(|node| node.key_len() == 0 || node.compare_key(key) == Ordering::Greater)
+        })
     }
 
     /// Goes down from `page` to the leaf where `key` is or would be; to the first leaf without one.
@@ -233,6 +227,10 @@ impl Walk {
             }
             let line = key.map_or(0, |key| first_line(&page, key));
             if view.flags().is_leaf() {
+                let first: Option<Vec<u8>> = view.node(0).map(|node| node.key().collect());
+                if first.is_some_and(|first| !self.is_below_separators(&first)) {
+                    return self.fail(page.error(ReadErrorKind::Elsewhere));
+                }
                 self.leaf = Some((page, line));
                 return;
             }
@@ -251,6 +249,21 @@ impl Walk {
             }
         }
     }
+}
+
+/// Whether the first leaf below `page` is `leaf`.
+fn reaches<S: PageSource>(pages: &Pages<S>, page: PageNumber, leaf: PageNumber) -> bool {
+    let mut number = page;
+    for _ in 0..DEEPEST {
+        if number == leaf {
+            return true;
+        }
+        let Ok(page) = pages.page(number) else { return false };
+        let first = page.view().node(0).filter(|_| !page.view().flags().is_leaf());
+        let Some(child) = first.and_then(|node| node.child()) else { return false };
+        number = child;
+    }
+    false
 }
 
 /// In a leaf the first node that is not below `key`; in an internal page the first one whose
