@@ -9,15 +9,28 @@
     clippy::unwrap_used
 )]
 
+mod bind;
+mod check;
+mod crl;
+mod database;
 mod filter;
 mod glob;
 mod hex;
+mod row;
 mod summary;
 mod time;
+mod walk;
 mod words;
+mod x509;
 
+pub use check::{CaFinding, check};
+pub use crl::CrlFacts;
+pub use database::{CaDatabase, OpenError};
 pub use filter::{CertFilter, CrlFilter, IdRange, RequestFilter};
 pub use glob::Glob;
-pub use summary::{CertificateSummary, CrlSummary, KeyUsage, RequestFacts, RequestSummary, San};
+pub use row::{Attribute, CertificateRow, CrlRow, Extension, RequestRow};
+pub use summary::{CertificateSummary, CrlSummary, KeyUsage, RequestFacts, RequestSummary, RowError, San};
 pub use time::FileTime;
+pub use walk::Lost;
 pub use words::{Disposition, ExtensionFlags, RequestType, RevocationReason, purpose_name};
+pub use x509::CertificateFacts;

@@ -55,7 +55,7 @@ pub struct CertificateSummary {
     /// What the row of the request says; `None` when there is none.
     pub request: Option<RequestFacts>,
     /// Why the certificate, or a value of the row, could not be read. The other fields hold what could.
-    pub error: Option<String>,
+    pub error: Option<RowError>,
 }
 
 impl CertificateSummary {
@@ -137,12 +137,10 @@ pub struct RequestSummary {
     pub attributes: Vec<String>,
     /// Certificates of the recovery agents that can open the archived key: SHA-1, lower-case hex.
     pub recovery_agents: Vec<String>,
-    /// Length of the request in bytes; `None` when the row has none.
-    pub length: Option<u32>,
     /// Serial number of the certificate that came of it.
     pub serial: Option<String>,
     /// What of the row could not be read. The other fields hold what could.
-    pub error: Option<String>,
+    pub error: Option<RowError>,
 }
 
 /// A certificate revocation list.
@@ -193,7 +191,7 @@ pub struct CrlSummary {
     /// Is it a delta CRL by its own extension, or by the row where it cannot be parsed?
     pub is_delta: bool,
     /// Why the CRL, or a value of the row, could not be read. The other fields hold what could.
-    pub error: Option<String>,
+    pub error: Option<RowError>,
 }
 
 /// An alternative name of a subject.
@@ -270,5 +268,21 @@ impl KeyUsage {
             .enumerate()
             .filter(move |(bit, _)| self.0 >> bit & 1 != 0)
             .map(|(_, name)| name)
+    }
+}
+
+/// Why a value of a row cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowError {
+    /// In words, with the column.
+    pub text: String,
+    /// Nothing is damaged: the database was copied while it changed, and the value is whole again once the logs
+    /// are replayed.
+    pub in_motion: bool,
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime, UtcOffset};
+use time::{OffsetDateTime, UtcOffset};
 
 /// A moment: 100-nanosecond units since 1601-01-01, UTC (a Windows FILETIME).
 ///
@@ -55,8 +55,9 @@ impl TryFrom<OffsetDateTime> for FileTime {
 
     /// Fails before 1601.
     fn try_from(at: OffsetDateTime) -> Result<Self, ()> {
-        let since = at.checked_add(Duration::seconds(TO_1970)).ok_or(())?.unix_timestamp_nanos();
-        let units = since.checked_div_euclid(100).and_then(|units| u64::try_from(units).ok()).ok_or(())?;
+        let ticks = at.unix_timestamp_nanos().checked_div_euclid(100).ok_or(())?;
+        let to_1601 = i128::from(TO_1970).checked_mul(UNITS).ok_or(())?;
+        let units = ticks.checked_add(to_1601).and_then(|units| u64::try_from(units).ok()).ok_or(())?;
         Self::new(units).ok_or(())
     }
 }

@@ -158,7 +158,7 @@ pub(crate) fn find(which: &Which, printer: Printer) -> anyhow::Result<(Directory
 }
 
 /// A path `<dir>/<CA>/<set id>` is a set in a directory medium.
-fn set_folder(path: &Path) -> anyhow::Result<Option<(Directory, SetId)>> {
+pub(crate) fn set_folder(path: &Path) -> anyhow::Result<Option<(Directory, SetId)>> {
     if !path.join(csbackup::manifest::FILE_NAME).is_file() {
         return Ok(None);
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use ca_database::OpenError;
 use certadm::Error as CallError;
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
@@ -86,6 +87,8 @@ fn code_of_engine(error: &Error) -> Exit {
         Error::Locked { .. } => Exit::Locked,
         Error::Cancelled => Exit::Cancelled,
         Error::ReadBack { .. } | Error::Manifest { .. } => Exit::Damage,
+        Error::Database { source: OpenError::NoTables { catalog: None }, .. } => Exit::Failed,
+        Error::Database { .. } => Exit::Damage,
         Error::Io { source, .. } => match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::Full,
             io::ErrorKind::ReadOnlyFilesystem => Exit::ReadOnly,

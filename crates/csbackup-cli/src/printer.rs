@@ -38,6 +38,18 @@ impl Printer {
         out(&value.to_string());
     }
 
+    /// One line of a table on stdout; nothing with `--json`, whose rows are results.
+    pub(crate) fn line(self, text: &str) {
+        if !self.json {
+            out(text);
+        }
+    }
+
+    /// Are results JSON?
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// For people only.
     pub(crate) fn note(self, text: &str) {
         if !self.json && !self.quiet {

@@ -108,6 +108,14 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A database cannot be looked into.
+    #[error("cannot look into the database of `{place}`")]
+    Database {
+        /// Set or path.
+        place: String,
+        /// Why.
+        source: ca_database::OpenError,
+    },
     /// A stored set cannot be read.
     #[error("manifest `{}`: {reason}", path.display())]
     Manifest {

@@ -16,6 +16,7 @@ mod gaps;
 mod hoarding;
 mod hosts;
 mod imported;
+mod index;
 mod kill;
 mod last_steps;
 mod liar;

@@ -34,7 +34,7 @@ struct Run {
 
 /// What a segment is, judged by itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Class {
+pub(super) enum Class {
     /// Of this generation and place; `bit` is flipped, if any.
     Valid {
         checksum: u64,
@@ -187,7 +187,7 @@ fn count(counts: &mut SegmentCounts, class: Class) {
 }
 
 /// Judges one segment by the rules of format digest section 13.2.
-fn classify(segment: &[u8], number: u32, generation: &mut Option<Generation>) -> Class {
+pub(super) fn classify(segment: &[u8], number: u32, generation: &mut Option<Generation>) -> Class {
     let fields = Fields(segment);
     let stored = fields.u64(0);
     if stored == 0 && is_zero(segment) {

@@ -191,7 +191,7 @@ impl<S: PageSource> Entry<'_, S> {
             name,
             object: own,
             root: PageNumber(self.number(id::ROOT)?),
-            flags: IndexFlags(flags & 0xFFFF),
+            flags: IndexFlags(flags),
             segments: index_segments(&segments, flags & LONG_SEGMENTS != 0),
             key_most: if key_most == 0 { KEY_MOST } else { key_most },
             segment_most: self.bytes(id::SEGMENT_MOST)?.map_or(0, |bytes| Fields(&bytes).u16(0)),

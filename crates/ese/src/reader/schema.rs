@@ -264,6 +264,10 @@ impl IndexFlags {
     pub const fn forbids_truncation(self) -> bool { self.0 & 0x4000 != 0 }
     /// The values of its columns are taken row by row.
     pub const fn is_nested(self) -> bool { self.0 & 0x8000 != 0 }
+    /// GUIDs sort as the .NET library sorts them.
+    pub const fn sorts_guids_as_dotnet(self) -> bool { self.0 & 0x2_0000 != 0 }
+    /// Not all rows have their entries yet.
+    pub const fn is_incomplete(self) -> bool { self.0 & 0x4_0000 != 0 }
 }
 
 /// One column of an index key.

@@ -1,0 +1,274 @@
+//! What to do next: sentences and command lines that can be followed as they stand.
+
+use std::path::Path;
+
+use csbackup::{Directory, Examination, Remedy, Supply};
+use serde_json::json;
+
+use crate::args::Doctor;
+use crate::printer::Printer;
+
+/// A step in words, with what to type.
+struct Step {
+    text: String,
+    commands: Vec<String>,
+}
+
+pub(super) fn tell(printer: Printer, args: &Doctor, examination: &Examination, sets: Option<&Directory>) {
+    let words = Words { args, examination, sets };
+    for (number, remedy) in (1_usize..).zip(&examination.remedies) {
+        let Step { text, commands } = words.of(remedy);
+        let value = json!({ "number": number, "remedy": remedy, "text": text, "commands": commands });
+        let mut shown = format!("{number}. {text}");
+        for command in &commands {
+            shown.push_str(&format!("\n       {command}"));
+        }
+        printer.result("step", value, &shown);
+    }
+}
+
+struct Words<'a> {
+    args: &'a Doctor,
+    examination: &'a Examination,
+    sets: Option<&'a Directory>,
+}
+
+impl Words<'_> {
+    fn of(&self, remedy: &Remedy) -> Step {
+        match remedy {
+            Remedy::BackUp => step("Take a full backup.", [self.backup()]),
+            Remedy::InUse { files } => step(
+                &format!(
+                    "A program holds {} open: the CA runs, and nothing here says that it is broken. Take a backup \
+                     while it runs; to look into its files, stop the service and run doctor again.",
+                    listed(files.iter().map(|file| file.display().to_string()))
+                ),
+                [self.backup(), "net stop certsvc".to_owned(), self.doctor()],
+            ),
+            Remedy::CopyFirst { folders } => {
+                let mut commands = vec![self.stop()];
+                commands.extend(folders.iter().map(|folder| copy(folder)));
+                let text = "Stop the CA's service if it runs, and copy what lies here to another disk. Change nothing \
+                            before that copy is made.";
+                step(text, commands)
+            }
+            Remedy::FinishRestore { folder, phase, resumable } => self.finish(folder, phase, *resumable),
+            Remedy::TakeBackRegistration { source } => step(
+                &format!(
+                    "A restore is registered ({source}) that does not fit what lies here: take the registration back \
+                     before the service starts. No file is moved by that unless csbackup's own restore moved it here."
+                ),
+                [format!("csbackup restore --undo {}", self.ca())],
+            ),
+            Remedy::FetchLogs { logs, folder } => {
+                let copies =
+                    logs.iter().map(|(_, supply, name)| fetch(self.sets, supply, &folder.join(name)));
+                step("Copy the missing logs from the sets into the log folder.", copies)
+            }
+            Remedy::MoveAside { files, why } => {
+                let moves = files.iter().map(|file| move_aside(file));
+                step(&format!("Move these files out of the way, into the copy ({why})."), moves)
+            }
+            Remedy::Rename { names } => {
+                let names = names.iter().map(|(now, to)| format!("`{now}` to `{to}`"));
+                let text = format!(
+                    "Give the logs the names of their generations: {}. Where two exchange names, move one out of \
+                     the folder first.",
+                    listed(names)
+                );
+                step(&text, [])
+            }
+            Remedy::Search { generations } => {
+                let ranges = generations.iter().map(|[low, high]| super::range(*low, *high));
+                let text = format!(
+                    "Search for the logs of generations {}: no set that was looked at has them. Other backups, a copy \
+                     of the folder made by other means, a shadow copy of the disk may.",
+                    listed(ranges)
+                );
+                step(&text, [])
+            }
+            Remedy::NameSets => step(
+                "Name a directory with backups: it may have them.",
+                [format!("{} --sets DIR", self.doctor())],
+            ),
+            Remedy::LookAgain => {
+                step("Examine the folder again before anything is started.", [self.doctor()])
+            }
+            Remedy::StartService { replays } => self.start(*replays),
+            Remedy::Register { folder, replays } => self.register(folder, *replays),
+            Remedy::Restore(best) => self.restore(best),
+            Remedy::FindBackup { looked } => self.find_backup(*looked),
+            Remedy::CheckHardware => step(
+                "Find out why bytes are damaged before they are trusted to the same disk again: its health, the \
+                 system's event log (disk, ntfs, ESENT), memory.",
+                [],
+            ),
+            _ => step("A step that this version has no words for.", []),
+        }
+    }
+
+    fn finish(&self, folder: &Path, phase: &str, resumable: bool) -> Step {
+        let place = match self.examination.embedded {
+            true => self.ca(),
+            false => format!("--local --journal {}", quoted(folder)),
+        };
+        let text = format!(
+            "A restore was interrupted ({phase}). {} Where it went to a folder and to no CA, write `--to {}` instead of \
+             the place below.",
+            if resumable { "Let it go on, or take it back." } else { "It can only be taken back." },
+            quoted(folder)
+        );
+        let mut commands = Vec::new();
+        if resumable {
+            commands.push(format!("csbackup restore --resume {place}"));
+        }
+        commands.push(format!("csbackup restore --undo {place}"));
+        step(&text, commands)
+    }
+
+    fn start(&self, replays: Option<[u32; 2]>) -> Step {
+        if self.examination.embedded {
+            let text = "An embedded CA cannot replay logs in this version: take the restore back, or use the files \
+                        elsewhere.";
+            return step(text, [format!("csbackup restore --undo {}", self.ca())]);
+        }
+        let what = replays.map_or(String::new(), |[low, high]| {
+            format!(
+                " It replays generations {} by itself; that takes minutes. Event 26 of the application log says \
+                 that the CA has started, errors of ESENT say why it has not.",
+                super::range(low, high)
+            )
+        });
+        step(&format!("Start the CA's service.{what}"), ["net start certsvc".to_owned()])
+    }
+
+    fn register(&self, folder: &Path, replays: Option<[u32; 2]>) -> Step {
+        let logs = replays.map_or(String::new(), |[low, high]| {
+            format!(" The replay of generations {} makes it one.", super::range(low, high))
+        });
+        let text = format!(
+            "This is a backup copy, not yet a database.{logs} A CA does that when the restore is registered: restore \
+             the set to the CA on its own machine, or, where there is no set of csbackup's, take the folder in first."
+        );
+        let import = format!("csbackup import {} --dir SETS", quoted(folder));
+        step(&text, [import, "csbackup restore latest --dir SETS --local --force --dry-run".to_owned()])
+    }
+
+    fn restore(&self, best: &csbackup::BestSet) -> Step {
+        let mut text = format!("Restore set {}, taken {}", best.set, best.taken);
+        if let Some(last) = best.last {
+            text.push_str(&format!(", which reaches to generation 0x{last:x}"));
+        }
+        if best.chain.len() > 1 {
+            text.push_str(&format!(" (with the {} before it in its chain)", best.chain.len() - 1));
+        }
+        text.push('.');
+        if best.state != "good" {
+            text.push_str(&format!(" It is {}: verify it first.", best.state));
+        }
+        if !best.same_stream {
+            text.push_str(" Only the name of its database says that it is of this CA: make sure.");
+        }
+        match best.continued {
+            Some([first, last]) => text.push_str(&format!(
+                " What was issued after it is in the logs {} of the copy made above: once the restore has moved them \
+                 aside, copy them beside the restored logs, and the start of the service replays them too.",
+                super::range(first, last)
+            )),
+            None => text.push_str(" What was issued after it is not in it: compare with other records of the CA."),
+        }
+        let dir =
+            self.sets.map_or("SETS".to_owned(), |sets| quoted(Path::new(&csbackup::Medium::location(sets))));
+        let place = self.ca();
+        let mut commands = vec![format!("csbackup verify {} --dir {dir}", best.set)];
+        for dry in [" --dry-run", ""] {
+            commands.push(format!("csbackup restore {} --dir {dir} {place} --force{dry}", best.set));
+        }
+        step(&text, commands)
+    }
+
+    fn find_backup(&self, looked: bool) -> Step {
+        match looked {
+            true => step(
+                "None of the sets fits this folder. Search for other backups; take one that another program wrote in \
+                 before it is restored.",
+                ["csbackup import FOLDER --dir SETS".to_owned(), format!("{} --sets SETS", self.doctor())],
+            ),
+            false => step(
+                "It takes a backup to bring it back. Name the directory with sets.",
+                [format!("{} --sets DIR", self.doctor())],
+            ),
+        }
+    }
+
+    /// The options that name the CA of the folder.
+    fn ca(&self) -> String {
+        match self.examination.embedded {
+            true => format!("--ca-dir {}", quoted(&self.args.folder)),
+            false => "--local".to_owned(),
+        }
+    }
+
+    fn backup(&self) -> String {
+        let dir =
+            self.sets.map_or("SETS".to_owned(), |sets| quoted(Path::new(&csbackup::Medium::location(sets))));
+        format!("csbackup backup {} --dir {dir} --type full", self.ca())
+    }
+
+    fn stop(&self) -> String {
+        match self.examination.embedded {
+            true => "end `csbackup serve`, if it serves this CA (Ctrl-C)".to_owned(),
+            false => "net stop certsvc".to_owned(),
+        }
+    }
+
+    /// This command again.
+    fn doctor(&self) -> String {
+        let mut command = format!("csbackup doctor {}", quoted(&self.args.folder));
+        for (option, path) in [("--logs", &self.args.logs), ("--sets", &self.args.sets)] {
+            if let Some(path) = path {
+                command.push_str(&format!(" {option} {}", quoted(path)));
+            }
+        }
+        command
+    }
+}
+
+fn step(text: &str, commands: impl IntoIterator<Item = String>) -> Step {
+    Step { text: text.to_owned(), commands: commands.into_iter().collect() }
+}
+
+fn listed(items: impl IntoIterator<Item = String>) -> String {
+    items.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// For the shell of this system.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/\\._-:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    if cfg!(windows) { format!("\"{text}\"") } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// `COPY` stands for the place of the copy.
+fn copy(folder: &Path) -> String {
+    match cfg!(windows) {
+        true => format!("robocopy {} COPY /E /COPY:DAT /R:0", quoted(folder)),
+        false => format!("cp -a {} COPY", quoted(folder)),
+    }
+}
+
+fn move_aside(file: &Path) -> String {
+    let (command, aside) = if cfg!(windows) { ("move", r"COPY\aside") } else { ("mv -n", "COPY/aside") };
+    format!("{command} {} {aside}", quoted(file))
+}
+
+fn fetch(sets: Option<&Directory>, supply: &Supply, target: &Path) -> String {
+    let root = sets.map_or(Path::new("SETS").to_owned(), |sets| csbackup::Medium::location(sets).into());
+    let set = root.join(&supply.ca_folder).join(supply.set.as_str());
+    let source = csbackup::SetPath::parse(&supply.path).map_or_else(|| set.clone(), |path| path.below(&set));
+    let command = if cfg!(windows) { "copy /-Y" } else { "cp -n" };
+    format!("{command} {} {}", quoted(&source), quoted(target))
+}

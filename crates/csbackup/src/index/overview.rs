@@ -1,0 +1,97 @@
+//! What a database holds, at a glance.
+
+use std::collections::BTreeMap;
+
+use ca_database::{CertificateSummary, CrlSummary, Disposition, FileTime, RequestSummary};
+use serde::{Deserialize, Serialize};
+
+/// What a database holds, at a glance.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Overview {
+    /// Rows of requests.
+    pub requests: u64,
+    /// Rows with a certificate.
+    pub certificates: u64,
+    /// Of these, revoked.
+    pub revoked: u64,
+    /// Requests that wait for an officer.
+    pub pending: u64,
+    /// Requests that were denied or failed.
+    pub denied: u64,
+    /// Number of the newest request.
+    pub newest_request: Option<i32>,
+    /// When the newest certificate was issued.
+    pub newest_issued: Option<FileTime>,
+    /// Rows of revocation lists.
+    pub crls: u64,
+    /// The newest base list of each of the CA's certificates.
+    pub base_crls: BTreeMap<i32, CrlState>,
+    /// The newest delta list of each.
+    pub delta_crls: BTreeMap<i32, CrlState>,
+    /// Requests whose private key is archived.
+    pub archived_keys: u64,
+    /// Certificates of recovery agents (SHA-1, hex), and how many archived keys each of them opens.
+    pub recovery_agents: BTreeMap<String, u64>,
+    /// Rows and values that could not be read.
+    pub unreadable: u64,
+}
+
+/// A revocation list, at a glance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CrlState {
+    /// Its number.
+    pub number: i32,
+    /// When it was made.
+    pub this_update: Option<FileTime>,
+    /// When it ends.
+    pub next_update: Option<FileTime>,
+}
+
+impl Overview {
+    /// Takes a certificate into account.
+    pub fn add_certificate(&mut self, row: &CertificateSummary) {
+        self.unreadable += u64::from(row.error.is_some());
+        if !row.is_issued() {
+            return;
+        }
+        self.certificates += 1;
+        self.revoked += u64::from(row.is_revoked());
+        self.newest_issued = self.newest_issued.max(row.issued_at());
+    }
+
+    /// Takes a request into account.
+    pub fn add_request(&mut self, row: &RequestSummary) {
+        self.requests += 1;
+        self.unreadable += u64::from(row.error.is_some());
+        self.newest_request = self.newest_request.max(Some(row.request_id));
+        match row.facts.disposition {
+            Disposition::PENDING => self.pending += 1,
+            Disposition::DENIED | Disposition::FAILED => self.denied += 1,
+            _ => {}
+        }
+        if row.facts.has_archived_key {
+            self.archived_keys += 1;
+            for agent in &row.recovery_agents {
+                *self.recovery_agents.entry(agent.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    /// Takes a revocation list into account.
+    pub fn add_crl(&mut self, row: &CrlSummary) {
+        self.crls += 1;
+        self.unreadable += u64::from(row.error.is_some());
+        let Some(number) = row.number else { return };
+        let newest = if row.is_delta { &mut self.delta_crls } else { &mut self.base_crls };
+        let state = CrlState { number, this_update: row.this_update, next_update: row.next_update };
+        let own = newest.entry(row.issuer_id.unwrap_or_default()).or_insert_with(|| state.clone());
+        if own.number <= number {
+            *own = state;
+        }
+    }
+
+    /// Takes into account that something could not be read.
+    pub fn add_unreadable(&mut self) {
+        self.unreadable += 1;
+    }
+}
