@@ -1,6 +1,7 @@
 //! Which rows somebody wants to see. Works on summaries alone, so that an index answers too.
 
 use crate::hex::bare;
+use crate::summary::common_name;
 use crate::{CertificateSummary, CrlSummary, Disposition, FileTime, Glob, RequestFacts, RequestSummary};
 
 /// Request numbers from and to, both included.
@@ -71,10 +72,7 @@ impl CertFilter {
             && self.valid_at.is_none_or(|now| row.is_valid_at(now))
             && any_fits(self.template.as_ref(), [row.template.as_deref(), row.template_name.as_deref()])
             && account_fits(self.requester.as_ref(), row.request.as_ref())
-            && any_fits(
-                self.subject.as_ref(),
-                [row.subject.as_deref(), row.subject.as_deref().and_then(common_name)],
-            )
+            && subject_fits(self.subject.as_ref(), row.subject.as_deref())
             && self.san.as_ref().is_none_or(|glob| row.sans.iter().any(|san| glob.matches(san.value())))
     }
 }
@@ -109,10 +107,7 @@ impl RequestFilter {
             && (!self.archived || row.facts.has_archived_key)
             && any_fits(self.template.as_ref(), [row.template.as_deref()])
             && account_fits(self.requester.as_ref(), Some(&row.facts))
-            && any_fits(
-                self.subject.as_ref(),
-                [row.subject.as_deref(), row.subject.as_deref().and_then(common_name)],
-            )
+            && subject_fits(self.subject.as_ref(), row.subject.as_deref())
     }
 }
 
@@ -156,15 +151,14 @@ fn any_fits<'a>(glob: Option<&Glob>, texts: impl IntoIterator<Item = Option<&'a 
     glob.is_none_or(|glob| texts.into_iter().flatten().any(|text| glob.matches(text)))
 }
 
+fn subject_fits(glob: Option<&Glob>, subject: Option<&str>) -> bool {
+    let name = subject.and_then(common_name);
+    any_fits(glob, [subject, name.as_deref()])
+}
+
 fn account_fits(glob: Option<&Glob>, request: Option<&RequestFacts>) -> bool {
     let account = request.and_then(|request| request.requester.as_deref());
     any_fits(glob, [account, account.and_then(|account| account.rsplit_once('\\')).map(|(_, name)| name)])
-}
-
-/// The common name of a distinguished name: from its first `CN=` to the next part.
-fn common_name(name: &str) -> Option<&str> {
-    let part = name.split(", ").find_map(|part| part.strip_prefix("CN="));
-    part.map(|part| part.trim_matches('"'))
 }
 
 /// Leading zeros are only a matter of writing.

@@ -85,6 +85,11 @@ impl CertificateSummary {
         begun && self.not_after.is_some_and(|to| now <= to) && !self.is_revoked()
     }
 
+    /// The common name of the subject.
+    pub fn common_name(&self) -> Option<String> {
+        self.subject.as_deref().and_then(common_name)
+    }
+
     /// The template for people: its name where it is known.
     pub fn template_shown(&self) -> Option<&str> {
         self.template_name.as_deref().or(self.template.as_deref())
@@ -285,4 +290,40 @@ impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// The first common name in a distinguished name as this crate writes it.
+pub(crate) fn common_name(name: &str) -> Option<String> {
+    let mut rest = name;
+    loop {
+        let (kind, value) = rest.split_once('=')?;
+        let (value, behind) = value_of(value);
+        if kind == "CN" {
+            return Some(value);
+        }
+        rest = behind;
+    }
+}
+
+/// The value at the beginning of a text, quoted or not, and what follows it behind the separator.
+fn value_of(text: &str) -> (String, &str) {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find([',', '+']).unwrap_or(text.len());
+        let (value, behind) = text.split_at(end);
+        return (value.trim_end().to_owned(), behind.trim_start_matches([',', '+', ' ']));
+    };
+    let mut value = String::new();
+    let mut rest = quoted;
+    // Inside of quotes a quote is written twice.
+    while let Some((before, behind)) = rest.split_once('"') {
+        value.push_str(before);
+        match behind.strip_prefix('"') {
+            Some(more) => {
+                value.push('"');
+                rest = more;
+            }
+            None => return (value, behind.trim_start_matches([',', '+', ' '])),
+        }
+    }
+    (value, "")
 }

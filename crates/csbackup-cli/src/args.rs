@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use certsrv::Role;
 use clap::{Parser, Subcommand, ValueEnum};
-use csbackup::Requested;
+use csbackup::{Requested, VerifyLevel};
 
 mod key;
 mod look;
@@ -107,6 +107,12 @@ pub(crate) struct Backup {
     #[arg(long)]
     pub(crate) accept_gap: bool,
 
+    /// How much is verified before the CA deletes its logs. `stream`: each page, segment and header, as
+    /// they come in. `full`: also the trees of the database, and that the logs continue it; reads the
+    /// stored database once more. `deep`: also every entry of every index
+    #[arg(long, value_enum, default_value_t = Level::Full)]
+    pub(crate) verify: Level,
+
     /// Seconds to wait for another backup of the CA to end
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
     pub(crate) wait: Duration,
@@ -133,6 +139,23 @@ pub(crate) struct Backup {
 
     #[command(flatten)]
     pub(crate) shares: Shares,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Level {
+    Stream,
+    Full,
+    Deep,
+}
+
+impl From<Level> for VerifyLevel {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Stream => Self::Stream,
+            Level::Full => Self::Full,
+            Level::Deep => Self::Deep,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -203,6 +226,14 @@ pub(crate) struct Verify {
     /// Only sets of this CA
     #[arg(long, value_name = "NAME", requires = "dir")]
     pub(crate) ca_name: Option<String>,
+
+    /// Compare every row with every index, and decompress every value; else a sample of one in sixteen
+    #[arg(long, conflicts_with = "stream")]
+    pub(crate) deep: bool,
+
+    /// Only each page, segment and header by itself, and how the files fit together
+    #[arg(long)]
+    pub(crate) stream: bool,
 
     /// Every set in the directory
     #[arg(long, requires = "dir", conflicts_with = "set")]

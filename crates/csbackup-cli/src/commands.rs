@@ -6,7 +6,7 @@ use certadm::CertServer;
 use clap::error::ErrorKind;
 use csbackup::{
     BackupOptions, Catalogue, Directory, Folder, ImportOptions, Medium as _, NoteBody, OnHost, SetId,
-    StoredSet,
+    StoredSet, VerifyLevel,
 };
 use serde_json::json;
 
@@ -15,6 +15,7 @@ use crate::exit::{Exit, NoRepository, usage};
 use crate::printer::Printer;
 use crate::progress::Reporter;
 use crate::road::Road;
+use crate::rows::Rows;
 use crate::{authority, demo, doctor, dump, key, look, ping, report, restore, serve, windows};
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
@@ -49,6 +50,7 @@ fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
         keep_logs: args.keep_logs,
         accept_gap: args.accept_gap,
         wait: args.wait,
+        verify: args.verify.into(),
     };
     if args.dry_run {
         return dry_run(&mut *road.server(), &medium, &options, printer);
@@ -175,17 +177,31 @@ pub(crate) fn set_folder(path: &Path) -> anyhow::Result<Option<(Directory, SetId
 }
 
 fn show(args: &Show, printer: Printer) -> anyhow::Result<Exit> {
-    let (_, catalogue, set) = find(&args.which, printer)?;
-    report::show(printer, &catalogue, &set);
+    let (medium, catalogue, set) = find(&args.which, printer)?;
+    let look = csbackup::look_into_set(&medium, &catalogue, &set);
+    let content = match &look {
+        Ok(look) => Some((Rows::of(look, printer)?.overview(), &look.state)),
+        Err(error) => {
+            printer.note(&format!("the database cannot be looked into: {error}"));
+            None
+        }
+    };
+    let content = content.as_ref().map(|(overview, state)| (overview, *state));
+    report::show(printer, &catalogue, &set, content);
     Ok(Exit::Done)
 }
 
 fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
+    let level = match (args.stream, args.deep) {
+        (true, _) => VerifyLevel::Stream,
+        (false, true) => VerifyLevel::Deep,
+        (false, false) => VerifyLevel::Full,
+    };
     if let (None, Some(path)) = (&args.dir, &args.set)
         && set_folder(Path::new(path))?.is_none()
     {
         let folder = open_folder(path)?;
-        let report = csbackup::verify_folder(&folder, &Reporter::new(printer))?;
+        let report = csbackup::verify_folder(&folder, level, &Reporter::new(printer))?;
         return Ok(report::verified(printer, path, &report));
     }
     let (medium, catalogue, sets) = match (&args.set, &args.dir) {
@@ -208,7 +224,7 @@ fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
         exit = Exit::Damage;
     }
     for set in &sets {
-        let report = csbackup::verify_set(&medium, &catalogue, set, &Reporter::new(printer))?;
+        let report = csbackup::verify_set(&medium, &catalogue, set, level, &Reporter::new(printer))?;
         note_verification(&medium, set, &report, printer);
         let one = report::verified(printer, set.id.as_str(), &report);
         exit = if one == Exit::Done { exit } else { one };

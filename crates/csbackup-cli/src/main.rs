@@ -20,6 +20,7 @@ mod progress;
 mod report;
 mod restore;
 mod road;
+mod rows;
 mod serve;
 mod windows;
 

@@ -2,7 +2,8 @@
 
 use csbackup::manifest::{Content, FileEntry, Manifest, Severity};
 use csbackup::{
-    Catalogue, FindingEntry, LogRange, NoteBody, Outcome, StoredSet, TruncationOutcome, VerifyReport,
+    Catalogue, FindingEntry, LogProof, LogRange, LookState, NoteBody, Outcome, Overview, Proof, StoredSet, TruncationOutcome,
+    VerifyReport,
 };
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 
 pub(crate) fn finding(printer: Printer, file: &str, finding: &FindingEntry) {
-    let FindingEntry { severity, text, hint, .. } = finding;
+    let FindingEntry { severity, text, affected, hint, .. } = finding;
     let severity_word = match severity {
         Severity::Info => "info",
         Severity::Warning => "warning",
@@ -28,6 +29,9 @@ pub(crate) fn finding(printer: Printer, file: &str, finding: &FindingEntry) {
     let place = if file.is_empty() { String::new() } else { format!(" in `{name}`") };
     let jet = finding.jet.map(|jet| format!(" (JET {jet})")).unwrap_or_default();
     let mut line = format!("{severity_word}{place}: {text}{jet}");
+    if let Some(affected) = affected {
+        line.push_str(&format!("\n  affected: {affected}"));
+    }
     if let Some(hint) = hint {
         line.push_str(&format!("\n  hint: {hint}"));
     }
@@ -217,8 +221,68 @@ pub(crate) fn list(printer: Printer, catalogue: &Catalogue) {
     }
 }
 
-/// The page of `show`.
-pub(crate) fn show(printer: Printer, catalogue: &Catalogue, set: &StoredSet) {
+/// What was verified of a set, and when.
+fn verified_how(set: &StoredSet) -> String {
+    let mut parts = vec!["each page and log as it came in".to_owned()];
+    parts.extend(set.proven().map(|good| if good { "read back".to_owned() } else { "READ BACK BADLY".to_owned() }));
+    let later = set.notes.iter().rev().find_map(|note| match note.body {
+        NoteBody::Verified { worst, findings } => Some((note, worst, findings)),
+        _ => None,
+    });
+    if let Some((note, worst, findings)) = later {
+        let worst = worst.map_or("nothing found".to_owned(), |worst| format!("{findings} findings, worst {worst:?}"));
+        parts.push(format!("verified again {}: {}", note.at, worst.to_lowercase()));
+    }
+    parts.join("; ")
+}
+
+/// What a database holds, at a glance.
+fn contents(overview: &Overview, state: &LookState) -> Vec<String> {
+    let mut lines = vec![
+        format!("rows       {state}"),
+        format!(
+            "requests   {}, newest {}; {} pending, {} denied or failed",
+            overview.requests,
+            overview.newest_request.map_or("none".to_owned(), |id| id.to_string()),
+            overview.pending,
+            overview.denied,
+        ),
+        format!(
+            "certs      {}, {} revoked{}",
+            overview.certificates,
+            overview.revoked,
+            overview.newest_issued.map(|at| format!("; newest issued {at}")).unwrap_or_default(),
+        ),
+    ];
+    for (kind, crls) in [("base", &overview.base_crls), ("delta", &overview.delta_crls)] {
+        for (issuer, crl) in crls {
+            let key = if *issuer == 0 { String::new() } else { format!(" of key {}", issuer >> 16) };
+            let until = crl.next_update.map_or("no end named".to_owned(), |until| format!("expires {until}"));
+            lines.push(format!("CRL        {kind} {}{key}: {until}", crl.number));
+        }
+    }
+    if overview.archived_keys > 0 {
+        let agents: Vec<String> =
+            overview.recovery_agents.iter().map(|(agent, keys)| format!("{agent} ({keys})")).collect();
+        let agents = if agents.is_empty() { "unknown".to_owned() } else { agents.join(", ") };
+        lines.push(format!("archived   {} keys; certificates of recovery agents: {agents}", overview.archived_keys));
+    }
+    if overview.lost + overview.incomplete > 0 {
+        lines.push(format!(
+            "in motion  {} pages and {} rows are whole only after the logs are replayed",
+            overview.lost, overview.incomplete
+        ));
+    }
+    lines
+}
+
+/// The page of `show`; `content` is what the database holds, where that could be read.
+pub(crate) fn show(
+    printer: Printer,
+    catalogue: &Catalogue,
+    set: &StoredSet,
+    content: Option<(&Overview, &LookState)>,
+) {
     let manifest = &set.manifest;
     let mut lines = vec![
         format!("set        {}", set.id),
@@ -226,8 +290,10 @@ pub(crate) fn show(printer: Printer, catalogue: &Catalogue, set: &StoredSet) {
         format!("kind       {} ({})", manifest.kind, manifest.reason),
         format!("state      {}", catalogue.state(set)),
         format!("taken      {} to {}", manifest.started, manifest.finished),
-        format!("timeline   {}", manifest.timeline),
+        format!("verified   {}", verified_how(set)),
     ];
+    lines.extend(content.into_iter().flat_map(|(overview, state)| contents(overview, state)));
+    lines.push(format!("timeline   {}", manifest.timeline));
     if let Some(base) = &manifest.base {
         lines.push(format!("base       {base}"));
     }
@@ -264,12 +330,34 @@ pub(crate) fn show(printer: Printer, catalogue: &Catalogue, set: &StoredSet) {
     let mut value = set_value(catalogue, set);
     if let Some(object) = value.as_object_mut() {
         object.insert("manifest".to_owned(), serde_json::to_value(manifest).unwrap_or_default());
+        object.insert("content".to_owned(), serde_json::to_value(content.map(|(own, _)| own)).unwrap_or_default());
         object.insert("notes".to_owned(), serde_json::to_value(&set.notes).unwrap_or_default());
     }
     printer.result("set", value, &lines.join("\n"));
     for (file, found) in manifest.all_findings() {
         finding(printer, file, found);
     }
+}
+
+/// What the full verification of a database looked at.
+fn proven(proof: &Proof) -> String {
+    let mut parts = Vec::new();
+    if proof.trees > 0 {
+        let how = if proof.deep { "every index entry compared" } else { "indexes compared by a sample" };
+        parts.push(format!("{} trees of {} pages and {} nodes, {how}", proof.trees, proof.pages, proof.nodes));
+    }
+    if let Some(logs) = &proof.logs {
+        let LogProof { records, redone, new_pages, on_disk, mismatches } = logs;
+        let verdict = match mismatches {
+            0 => "the logs continue the database".to_owned(),
+            _ => format!("{mismatches} DO NOT CONTINUE THE DATABASE"),
+        };
+        parts.push(format!(
+            "{records} log records: {on_disk} changes in the file already, {redone} to be redone, {new_pages} new \
+             pages; {verdict}"
+        ));
+    }
+    format!("{}: {}", csbackup::shown_name(certadm::base_name(&proof.file)), parts.join("; "))
 }
 
 /// The closing line of a verification.
@@ -279,8 +367,9 @@ pub(crate) fn verified(printer: Printer, what: &str, report: &VerifyReport) -> E
     let verdict = if errors > 0 { "damaged" } else { "good" };
     let value = json!({
         "what": what, "verdict": verdict, "files": report.files.len(), "bytes": report.bytes,
-        "errors": errors, "warnings": warnings, "worst": report.worst(),
+        "errors": errors, "warnings": warnings, "worst": report.worst(), "proofs": report.proofs,
     });
+    report.proofs.iter().for_each(|proof| printer.note(&proven(proof)));
     let text = format!(
         "{what}: {verdict}; {} and {} checked, {}, {}",
         count(report.files.len(), "file"),

@@ -25,7 +25,7 @@ use crate::manifest::{Manifest, SetId, Severity};
 use crate::medium::{Medium, StoredSet};
 use crate::note::{LogRange, NoteBody, TruncationOutcome};
 use crate::session::{Session, server};
-use crate::verify::read_back;
+use crate::verify::{VerifyLevel, read_back};
 use crate::{Error, FileAccess, Observer, Step};
 
 /// Program and version, as manifests and notes have it.
@@ -54,6 +54,9 @@ pub struct BackupOptions {
     pub accept_gap: bool,
     /// How long to wait for another backup of the CA to end.
     pub wait: Duration,
+    /// How much is verified before the logs are truncated; pages, segments and headers always are,
+    /// as they come in.
+    pub verify: VerifyLevel,
 }
 
 /// What came of it.

@@ -18,6 +18,8 @@ pub(crate) struct Checked {
     pub(crate) database: Option<ese::DatabaseFacts>,
     pub(crate) log: Option<ese::LogFacts>,
     pub(crate) findings: Vec<FindingEntry>,
+    /// The findings of a database before they became entries: links between pages may settle them.
+    pub(crate) unsettled: Vec<ese::Finding>,
 }
 
 impl Check {
@@ -58,12 +60,12 @@ impl Check {
             Self::Database(verifier) => {
                 let report = verifier.finish();
                 let findings = with_rest(entries(&report.findings), report.suppressed);
-                Checked { database: report.facts, log: None, findings }
+                Checked { database: report.facts, log: None, findings, unsettled: report.findings }
             }
             Self::Log(verifier) => {
                 let report = verifier.finish();
                 let findings = with_rest(entries(&report.findings), report.suppressed);
-                Checked { database: None, log: report.facts, findings }
+                Checked { log: report.facts, findings, ..Checked::default() }
             }
             Self::None => Checked::default(),
         }
@@ -71,6 +73,16 @@ impl Check {
 }
 
 impl Checked {
+    /// A database, even one whose headers are damaged?
+    pub(crate) fn is_database(&self) -> bool {
+        self.database.is_some() || !self.unsettled.is_empty()
+    }
+
+    /// A database or a log?
+    pub(crate) fn is_ese(&self) -> bool {
+        self.is_database() || self.log.is_some()
+    }
+
     pub(crate) fn facts(&self) -> Option<EseFacts> {
         let database = self.database.as_ref().map(|facts| EseFacts::Database(database_facts(facts)));
         database.or_else(|| self.log.as_ref().map(|facts| EseFacts::Log(log_facts(facts))))
@@ -96,12 +108,13 @@ pub(crate) fn listed_generations<'a>(names: impl IntoIterator<Item = &'a str>) -
 }
 
 /// The verifier lists a thousand errors before it leaves any out, so the worst is always listed.
-fn with_rest(mut findings: Vec<FindingEntry>, suppressed: u64) -> Vec<FindingEntry> {
+pub(crate) fn with_rest(mut findings: Vec<FindingEntry>, suppressed: u64) -> Vec<FindingEntry> {
     if suppressed > 0 {
         findings.push(FindingEntry {
             severity: Severity::Info,
             code: "findings-suppressed".to_owned(),
             text: format!("{suppressed} more findings are not listed"),
+            affected: None,
             jet: None,
             hint: None,
         });
@@ -109,7 +122,7 @@ fn with_rest(mut findings: Vec<FindingEntry>, suppressed: u64) -> Vec<FindingEnt
     findings
 }
 
-fn entries(findings: &[ese::Finding]) -> Vec<FindingEntry> {
+pub(crate) fn entries(findings: &[ese::Finding]) -> Vec<FindingEntry> {
     findings.iter().map(FindingEntry::from).collect()
 }
 
@@ -123,6 +136,7 @@ impl From<&ese::Finding> for FindingEntry {
             },
             code: finding.code().to_owned(),
             text: finding.to_string(),
+            affected: finding.affected.as_deref().map(ToString::to_string),
             jet: finding.jet(),
             hint: finding.hint().map(str::to_owned),
         }

@@ -142,6 +142,7 @@ fn restore_map(folder: &Folder) -> Result<(Option<RestoreMap>, Option<FindingEnt
                 severity: Severity::Warning,
                 code: "restore-map".to_owned(),
                 text: format!("`{}` is no restore map: {reason}", file.name),
+                affected: None,
                 jet: None,
                 hint: Some("restore to a folder; `certutil -restoreDB` needs the map".to_owned()),
             };

@@ -16,10 +16,12 @@
 //! ```
 
 mod build;
+mod of_look;
 mod overview;
 mod read;
 
 pub use build::IndexBuilder;
+pub use of_look::index_of;
 pub use overview::{CrlState, Overview};
 pub use read::{Index, IndexRows};
 

@@ -33,7 +33,7 @@ pub use doctor::*;
 pub use error::Error;
 pub use files::{FileAccess, MappedFiles};
 pub use import::{ImportOptions, import};
-pub use index::{CrlState, Index, IndexBuilder, IndexKey, IndexRows, Overview, remove_index};
+pub use index::{CrlState, Index, IndexBuilder, IndexKey, IndexRows, Overview, index_of, remove_index};
 pub use keys::KeyPassword;
 pub use look::*;
 pub use manifest::{FindingEntry, Manifest, SetId};
@@ -48,4 +48,4 @@ pub use restore::{
     restore, restore_ca, restore_status, resume, undo,
 };
 pub use source::{FileSource, SharedSource};
-pub use verify::{VerifiedFile, VerifyReport, verify_folder, verify_set};
+pub use verify::{LogProof, Proof, VerifiedFile, VerifyLevel, VerifyReport, verify_folder, verify_set};

@@ -337,6 +337,9 @@ pub struct FindingEntry {
     pub code: String,
     /// For people: place, expected, found.
     pub text: String,
+    /// What of the content it concerns, in words: table, part of it, rows.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub affected: Option<String>,
     /// Number of the engine's error for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub jet: Option<i32>,

@@ -32,6 +32,8 @@ pub enum Step {
     Published(String),
     /// What was written was read back and has the recorded hashes.
     ReadBack(String),
+    /// The trees of the database and the logs were verified, as asked.
+    Verified(String),
     /// The CA was asked to delete logs, and answered.
     Truncated,
     /// The session has ended.

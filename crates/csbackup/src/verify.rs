@@ -1,5 +1,7 @@
 //! Verification of what is stored: hashes against the manifest, pages and logs against the format.
 
+mod full;
+
 use std::io::Read;
 
 use ese::{NamedLog, Origin};
@@ -10,7 +12,11 @@ use crate::manifest::{Content, EseFacts, FileEntry, FindingEntry, Kind, Manifest
 use crate::medium::{Medium, StoredSet};
 use crate::place::Folder;
 use crate::transfer::READ_SIZE;
+use crate::source::{FileSource, SharedSource};
 use crate::{Catalogue, Error, Observer, SetState};
+use full::FullCheck;
+
+pub use full::{LogProof, Proof, VerifyLevel};
 
 /// What a verification found.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -21,6 +27,8 @@ pub struct VerifyReport {
     pub findings: Vec<FindingEntry>,
     /// Bytes that were read.
     pub bytes: u64,
+    /// What the full verification of each database looked at.
+    pub proofs: Vec<Proof>,
 }
 
 /// What was found in one file.
@@ -52,26 +60,29 @@ impl VerifyReport {
 
 /// Verifies a published set: every byte, and how the set joins its base.
 ///
+/// Of an increment, [`VerifyLevel::Full`] proves that its logs continue the database of its chain.
+///
 /// # Errors
 /// Only when the medium cannot be asked, or on cancellation; what is wrong with the set is a finding.
 pub fn verify_set(
     medium: &dyn Medium,
     catalogue: &Catalogue,
     set: &StoredSet,
+    level: VerifyLevel,
     observer: &dyn Observer,
 ) -> Result<VerifyReport, Error> {
-    let mut report = VerifyReport::default();
-    let mut ese_files = EseFiles::default();
+    let mut verification = Verification::new(level, observer);
     let imported = set.manifest.source == crate::manifest::Source::Import;
     let origin = origin_of(&set.manifest);
     for entry in &set.manifest.files {
         let mut findings = Vec::new();
-        let opened = entry.set_path().map(|path| medium.open(set, &path));
+        let path = entry.set_path();
+        let opened = path.as_ref().map(|path| medium.open(set, path));
         let checked = match opened {
             Some(Ok(reader)) => {
                 let check = Check::for_content(entry.content, origin, entry.size);
                 let scanned = scan(reader, check, true, observer)?;
-                report.bytes += scanned.size;
+                verification.report.bytes += scanned.size;
                 findings.extend(compare(entry, &scanned));
                 scanned.checked
             }
@@ -86,24 +97,20 @@ pub fn verify_set(
                 Checked::default()
             }
         };
-        findings.extend(checked.findings.iter().cloned());
-        for finding in &findings {
-            observer.finding(&entry.name, finding);
-        }
-        let ese = checked.facts();
-        ese_files.add(&entry.name, checked);
-        report.files.push(VerifiedFile { name: entry.name.clone(), size: entry.size, ese, findings });
+        let source = || path.as_ref().and_then(|path| medium.source(set, path).ok());
+        verification.add(&entry.name, entry.size, findings, checked, source);
     }
     let listed =
         set.manifest.log_list.as_ref().map(|names| listed_generations(names.iter().map(String::as_str)));
-    if !(imported && ese_files.is_empty()) {
-        report.findings = ese_files.set_findings(origin, listed.as_deref());
+    let mut of_set = joint(catalogue, set);
+    if !(imported && verification.ese_files.is_empty()) {
+        of_set.splice(0..0, verification.ese_files.set_findings(origin, listed.as_deref()));
     }
-    report.findings.extend(joint(catalogue, set));
-    for finding in &report.findings {
-        observer.finding("", finding);
+    verification.tell_set(of_set);
+    if level > VerifyLevel::Stream {
+        verification.add_chain(medium, catalogue, set);
     }
-    Ok(report)
+    verification.finish()
 }
 
 /// Verifies a folder with a database and its logs, or a single `.edb`: what such a place cannot tell
@@ -111,9 +118,12 @@ pub fn verify_set(
 ///
 /// # Errors
 /// The folder cannot be read, or cancellation.
-pub fn verify_folder(folder: &Folder, observer: &dyn Observer) -> Result<VerifyReport, Error> {
-    let mut report = VerifyReport::default();
-    let mut ese_files = EseFiles::default();
+pub fn verify_folder(
+    folder: &Folder,
+    level: VerifyLevel,
+    observer: &dyn Observer,
+) -> Result<VerifyReport, Error> {
+    let mut verification = Verification::new(level, observer);
     for file in &folder.files {
         let reader = file.open()?;
         let check = Check::for_content(file.content, folder.origin, file.size);
@@ -121,24 +131,172 @@ pub fn verify_folder(folder: &Folder, observer: &dyn Observer) -> Result<VerifyR
             Check::None => continue,
             check => scan(reader, check, false, observer)?,
         };
-        report.bytes += scanned.size;
-        let mut findings = scanned.checked.findings.clone();
-        findings.extend(scanned.error.map(|error| finding("file-unreadable", error)));
-        for finding in &findings {
-            observer.finding(&file.name, finding);
-        }
-        let ese = scanned.checked.facts();
-        ese_files.add(&file.name, scanned.checked);
-        report.files.push(VerifiedFile { name: file.name.clone(), size: file.size, ese, findings });
+        verification.report.bytes += scanned.size;
+        let findings = scanned.error.map(|error| finding("file-unreadable", error)).into_iter().collect();
+        let source = || Some(Box::new(FileSource::open(&file.path).ok()?) as SharedSource);
+        verification.add(&file.name, file.size, findings, scanned.checked, source);
     }
     // A single file says nothing about what lies beside it.
     if !folder.single {
-        report.findings = ese_files.set_findings(folder.origin, None);
+        let of_set = verification.ese_files.set_findings(folder.origin, None);
+        verification.tell_set(of_set);
     }
-    for finding in &report.findings {
-        observer.finding("", finding);
+    verification.finish()
+}
+
+/// The full verification of a set that was just stored and read back. The streaming part was done
+/// while it came in.
+///
+/// # Errors
+/// As [`verify_set`].
+pub(crate) fn verify_stored(
+    medium: &dyn Medium,
+    catalogue: &Catalogue,
+    set: &StoredSet,
+    level: VerifyLevel,
+    observer: &dyn Observer,
+) -> Result<VerifyReport, Error> {
+    let mut verification = Verification::new(level, observer);
+    verification.add_stored(medium, set, true);
+    verification.add_chain(medium, catalogue, set);
+    verification.finish()
+}
+
+/// A verification under way.
+struct Verification<'a> {
+    report: VerifyReport,
+    ese_files: EseFiles,
+    databases: Vec<OpenDatabase>,
+    logs: Vec<(ese::Generation, SharedSource)>,
+    level: VerifyLevel,
+    observer: &'a dyn Observer,
+}
+
+/// A database whose trees are yet to be checked.
+struct OpenDatabase {
+    /// Its number among the files of the report; of an increment's base, none.
+    file: Option<usize>,
+    name: String,
+    source: SharedSource,
+    header: Option<ese::DatabaseHeader>,
+    unsettled: Vec<ese::Finding>,
+}
+
+impl<'a> Verification<'a> {
+    fn new(level: VerifyLevel, observer: &'a dyn Observer) -> Self {
+        let (databases, logs) = (Vec::new(), Vec::new());
+        let (report, ese_files) = (VerifyReport::default(), EseFiles::default());
+        Self { report, ese_files, databases, logs, level, observer }
     }
-    Ok(report)
+
+    /// Takes a file in. What the trees of a database may settle is told when they are checked.
+    fn add(
+        &mut self,
+        name: &str,
+        size: u64,
+        mut findings: Vec<FindingEntry>,
+        checked: Checked,
+        source: impl FnOnce() -> Option<SharedSource>,
+    ) {
+        let is_full = self.level > VerifyLevel::Stream;
+        let source = if is_full && checked.is_ese() { source() } else { None };
+        match source {
+            Some(source) if checked.is_database() => self.databases.push(OpenDatabase {
+                file: Some(self.report.files.len()),
+                name: name.to_owned(),
+                source,
+                header: checked.database.as_ref().map(|facts| facts.header),
+                unsettled: checked.unsettled.clone(),
+            }),
+            Some(source) => {
+                let generation = checked.log.as_ref().map(|log| log.header.generation);
+                self.logs.extend(generation.map(|generation| (generation, source)));
+                findings.extend(checked.findings.iter().cloned());
+            }
+            None => findings.extend(checked.findings.iter().cloned()),
+        }
+        for finding in &findings {
+            self.observer.finding(name, finding);
+        }
+        let ese = checked.facts();
+        self.ese_files.add(name, checked);
+        self.report.files.push(VerifiedFile { name: name.to_owned(), size, ese, findings });
+    }
+
+    /// The database and the earlier logs of the chain of an increment.
+    fn add_chain(&mut self, medium: &dyn Medium, catalogue: &Catalogue, set: &StoredSet) {
+        if set.manifest.kind != Kind::Incremental {
+            return;
+        }
+        let Ok(chain) = catalogue.chain(set) else { return };
+        for earlier in chain.into_iter().filter(|other| other.id != set.id) {
+            self.add_stored(medium, earlier, false);
+        }
+    }
+
+    /// The databases and logs of a set by its manifest; trees are only checked of the set in question.
+    fn add_stored(&mut self, medium: &dyn Medium, set: &StoredSet, is_own: bool) {
+        for entry in &set.manifest.files {
+            let source = || entry.set_path().and_then(|path| medium.source(set, &path).ok());
+            if let Some(log) = entry.log() {
+                self.logs.extend(source().map(|source| (ese::Generation(log.generation), source)));
+            } else if entry.content == Content::Database
+                && let Some(source) = source()
+            {
+                let header = ese::Database::open(&source).ok().and_then(|database| database.header().copied());
+                let file = is_own.then(|| {
+                    let (name, ese, findings) = (entry.name.clone(), entry.ese.clone(), Vec::new());
+                    self.report.files.push(VerifiedFile { name, size: entry.size, ese, findings });
+                    self.report.files.len() - 1
+                });
+                let (name, unsettled) = (entry.name.clone(), Vec::new());
+                self.databases.push(OpenDatabase { file, name, source, header, unsettled });
+            }
+        }
+    }
+
+    fn tell_set(&mut self, findings: Vec<FindingEntry>) {
+        for finding in &findings {
+            self.observer.finding("", finding);
+        }
+        self.report.findings.extend(findings);
+    }
+
+    fn finish(mut self) -> Result<VerifyReport, Error> {
+        let mut logs = std::mem::take(&mut self.logs);
+        logs.sort_by_key(|(generation, _)| *generation);
+        logs.dedup_by_key(|(generation, _)| *generation);
+        let logs: Vec<&SharedSource> = logs.iter().map(|(_, source)| source).collect();
+        let logs_complete = !self.report.all_findings().any(|(_, finding)| finding.severity == Severity::Error);
+        for database in std::mem::take(&mut self.databases) {
+            let check = FullCheck {
+                file: &database.name,
+                database: &database.source,
+                header: database.header.as_ref(),
+                logs: &logs,
+                logs_complete,
+                level: self.level,
+                observer: self.observer,
+            };
+            let belonging = check.belonging()?;
+            let proof = match database.file {
+                None => check.proof(&belonging),
+                Some(file) => {
+                    let (findings, proof) = check.structure(&belonging, database.unsettled)?;
+                    for finding in &findings {
+                        self.observer.finding(&database.name, finding);
+                    }
+                    if let Some(file) = self.report.files.get_mut(file) {
+                        file.findings.extend(findings);
+                    }
+                    proof
+                }
+            };
+            self.report.proofs.push(proof);
+            self.tell_set(belonging.findings);
+        }
+        Ok(self.report)
+    }
 }
 
 /// Reads every file of a set back from the medium and compares it with the manifest.
@@ -301,7 +459,14 @@ fn compare(entry: &FileEntry, scanned: &Scanned) -> Option<FindingEntry> {
 }
 
 fn finding(code: &str, text: String) -> FindingEntry {
-    FindingEntry { severity: Severity::Error, code: code.to_owned(), text, jet: None, hint: None }
+    FindingEntry {
+        severity: Severity::Error,
+        code: code.to_owned(),
+        text,
+        affected: None,
+        jet: None,
+        hint: None,
+    }
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

@@ -6,8 +6,8 @@ use crate::manifest::{Kind, SetId, Severity};
 use crate::medium::StoredSet;
 use crate::note::{LogRange, NoteBody, TruncationOutcome};
 use crate::session::Session;
-use crate::verify::read_back;
-use crate::{Error, Step};
+use crate::verify::{VerifyLevel, read_back, verify_stored};
+use crate::{Catalogue, Error, FindingEntry, Step};
 
 /// Publishes a collected set and carries the session to its end.
 pub(super) fn finish(
@@ -31,9 +31,14 @@ pub(super) fn finish(
         run.observer.step(&Step::ReadBack(id.to_string()));
     }
 
+    let verified = verify(run, &set, &proof);
+    if let Err(Error::Cancelled) = verified {
+        return Err(Error::Cancelled);
+    }
+
     let before = log_range(run, log_directory.as_deref());
     first_full_gives_up(run, &set, before);
-    let truncation = match decide(run, &set, &proof, intention) {
+    let truncation = match decide(run, &set, &proof, &verified, intention) {
         Intention::Truncate => truncate(run, &mut session, log_directory.as_deref(), before),
         Intention::NotAsked => {
             Truncation { outcome: TruncationOutcome::NotAsked, before, ..Truncation::default() }
@@ -55,6 +60,27 @@ pub(super) fn finish(
     Ok(Ended { set, truncation, ended: ended.is_ok() })
 }
 
+/// Verifies beyond the streaming part, as asked; returns the worst finding.
+///
+/// A set that was not read back is not worth it.
+fn verify(
+    run: &Run<'_>,
+    set: &StoredSet,
+    proof: &Result<(), Error>,
+) -> Result<Option<FindingEntry>, Error> {
+    let level = run.options.verify;
+    if level == VerifyLevel::Stream || proof.is_err() {
+        return Ok(None);
+    }
+    let catalogue = Catalogue::load(run.medium, Some(&run.ca))?;
+    let report = verify_stored(run.medium, &catalogue, set, level, run.observer)?;
+    let worst = report.worst().max(set.manifest.worst());
+    let findings = report.all_findings().count() + set.manifest.all_findings().count();
+    run.medium.note(set, NoteBody::Verified { worst, findings })?;
+    run.observer.step(&Step::Verified(set.id.to_string()));
+    Ok(report.all_findings().map(|(_, finding)| finding).max_by_key(|finding| finding.severity).cloned())
+}
+
 /// The set is good and the CA has done what it did: that it cannot be noted must not hide this.
 fn note(run: &Run<'_>, set: &StoredSet, body: NoteBody) {
     if let Err(error) = run.medium.note(set, body) {
@@ -63,18 +89,29 @@ fn note(run: &Run<'_>, set: &StoredSet, body: NoteBody) {
 }
 
 /// INVARIANT: only a set that is whole, undamaged, published and read back permits truncation.
-fn decide(run: &Run<'_>, set: &StoredSet, proof: &Result<(), Error>, intention: Intention) -> Intention {
+fn decide(
+    run: &Run<'_>,
+    set: &StoredSet,
+    proof: &Result<(), Error>,
+    verified: &Result<Option<FindingEntry>, Error>,
+    intention: Intention,
+) -> Intention {
     if let (Intention::NotAsked, _) | (_, true) = (&intention, run.observer.cancelled()) {
         return match intention {
             Intention::NotAsked => Intention::NotAsked,
             _ => Intention::Withhold("the run was cancelled".to_owned()),
         };
     }
-    let damaged = set.manifest.all_findings().find(|(_, finding)| finding.severity == Severity::Error);
+    let damaged = set.manifest.all_findings().map(|(_, finding)| finding);
+    let verified_badly = verified.as_ref().ok().and_then(Option::as_ref);
+    let damaged = damaged.chain(verified_badly).find(|finding| finding.severity == Severity::Error);
     match (proof, damaged) {
         (Err(error), _) => Intention::Withhold(format!("the set could not be read back: {error}")),
-        (_, Some((_, finding))) => Intention::Withhold(format!("the set has damage: {}", finding.text)),
-        (Ok(()), None) => intention,
+        (_, Some(finding)) => Intention::Withhold(format!("the set has damage: {}", finding.text)),
+        (Ok(()), None) => match verified {
+            Err(error) => Intention::Withhold(format!("the set could not be verified: {error}")),
+            Ok(_) => intention,
+        },
     }
 }
 

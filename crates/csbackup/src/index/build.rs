@@ -103,9 +103,9 @@ impl IndexBuilder {
         self.block(block)
     }
 
-    /// Remembers that something of the database could not be read.
-    pub fn unreadable(&mut self) {
-        self.overview.add_unreadable();
+    /// Counts a page of rows that could not be read because it is in motion.
+    pub fn lost(&mut self) {
+        self.overview.lost += 1;
     }
 
     /// Completes the index and gives it its name.

@@ -32,8 +32,10 @@ pub struct Overview {
     pub archived_keys: u64,
     /// Certificates of recovery agents (SHA-1, hex), and how many archived keys each of them opens.
     pub recovery_agents: BTreeMap<String, u64>,
-    /// Rows and values that could not be read.
-    pub unreadable: u64,
+    /// Pages of rows that cannot be read until the logs are replayed: copied while they changed.
+    pub lost: u64,
+    /// Rows of which a value cannot be read until then.
+    pub incomplete: u64,
 }
 
 /// A revocation list, at a glance.
@@ -50,7 +52,7 @@ pub struct CrlState {
 impl Overview {
     /// Takes a certificate into account.
     pub fn add_certificate(&mut self, row: &CertificateSummary) {
-        self.unreadable += u64::from(row.error.is_some());
+        self.incomplete += u64::from(row.error.is_some());
         if !row.is_issued() {
             return;
         }
@@ -62,7 +64,7 @@ impl Overview {
     /// Takes a request into account.
     pub fn add_request(&mut self, row: &RequestSummary) {
         self.requests += 1;
-        self.unreadable += u64::from(row.error.is_some());
+        self.incomplete += u64::from(row.error.is_some());
         self.newest_request = self.newest_request.max(Some(row.request_id));
         match row.facts.disposition {
             Disposition::PENDING => self.pending += 1,
@@ -80,7 +82,7 @@ impl Overview {
     /// Takes a revocation list into account.
     pub fn add_crl(&mut self, row: &CrlSummary) {
         self.crls += 1;
-        self.unreadable += u64::from(row.error.is_some());
+        self.incomplete += u64::from(row.error.is_some());
         let Some(number) = row.number else { return };
         let newest = if row.is_delta { &mut self.delta_crls } else { &mut self.base_crls };
         let state = CrlState { number, this_update: row.this_update, next_update: row.next_update };
@@ -88,10 +90,5 @@ impl Overview {
         if own.number <= number {
             *own = state;
         }
-    }
-
-    /// Takes into account that something could not be read.
-    pub fn add_unreadable(&mut self) {
-        self.unreadable += 1;
     }
 }

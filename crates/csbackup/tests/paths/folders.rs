@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use csbackup::manifest::Severity;
-use csbackup::{Folder, Quiet, VerifyReport, verify_folder, verify_set};
+use csbackup::{Folder, Quiet, VerifyLevel, VerifyReport, verify_folder, verify_set};
 
 use crate::life::{Life, certutil_folder, copy_folder, damage};
 
 fn verified(path: &Path) -> VerifyReport {
     let folder = Folder::open(path).expect("open the folder");
-    verify_folder(&folder, &Quiet).expect("verify the folder")
+    verify_folder(&folder, VerifyLevel::Stream, &Quiet).expect("verify the folder")
 }
 
 fn found(report: &VerifyReport) -> Vec<(Severity, &str)> {
@@ -99,7 +99,7 @@ fn a_missing_last_log_is_an_error_where_the_servers_list_is_known() {
 
     let catalogue = life.catalogue();
     let set = catalogue.find(&renamed).expect("the set is read under its new name");
-    let report = verify_set(&life.medium, &catalogue, set, &Quiet).expect("verify the set");
+    let report = verify_set(&life.medium, &catalogue, set, VerifyLevel::Full, &Quiet).expect("verify the set");
     let errors: Vec<_> = report.all_findings().filter(|(_, f)| f.severity == Severity::Error).collect();
     let [(_, missing)] = &errors[..] else { panic!("one error expected: {:?}", found(&report)) };
     assert_eq!(missing.code, "log-missing");

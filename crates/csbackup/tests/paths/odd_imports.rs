@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use csbackup::manifest::{Content, Kind, Severity};
 use csbackup::{
-    Catalogue, Directory, Folder, ImportOptions, Quiet, SetState, StoredSet, VerifyReport, import,
+    VerifyLevel,     Catalogue, Directory, Folder, ImportOptions, Quiet, SetState, StoredSet, VerifyReport, import,
     verify_folder,
 };
 use tempfile::TempDir;
@@ -23,7 +23,7 @@ fn folder() -> (TempDir, PathBuf, Directory) {
 }
 
 fn verified(path: &Path) -> VerifyReport {
-    verify_folder(&Folder::open(path).expect("open"), &Quiet).expect("verify")
+    verify_folder(&Folder::open(path).expect("open"), VerifyLevel::Full, &Quiet).expect("verify")
 }
 
 fn taken_in(folder: &Path, medium: &Directory) -> StoredSet {

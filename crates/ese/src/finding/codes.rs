@@ -165,6 +165,10 @@ impl Finding {
             kind if kind.reachability_unknown() => {
                 "the page may be unused space; a streamed backup shows whether the CA can read it"
             }
+            // Settled by the trees: the page is in use.
+            FindingKind::PageChecksum { .. } | FindingKind::PageMisplaced { .. } if self.affected.is_some() => {
+                "this copy has lost what is on the page; use another backup for it"
+            }
             // As an error it is in a streamed copy: see `Origin::Streamed`.
             FindingKind::SingleBit { refused: false, .. } if matches!(self.severity, Severity::Warning) => {
                 "the engine corrects a single flipped bit when it reads it"

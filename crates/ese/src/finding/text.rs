@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Finding, FindingKind, Need, Place};
+use super::{Affected, Finding, FindingKind, Need, Place};
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -11,6 +11,13 @@ impl fmt::Display for Finding {
         }
         write!(f, "{}", self.kind)?;
         if self.kind.reachability_unknown() { f.write_str("; reachability unknown") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Affected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "table `{}`, {}", self.table, self.part)?;
+        if self.rows.is_empty() { Ok(()) } else { write!(f, ", {}", self.rows) }
     }
 }
 

@@ -78,13 +78,12 @@ impl Reading {
     }
 }
 
-/// Fixed columns for which the catalog names no place lie behind each other.
+/// Fixed columns lie behind each other, with gaps where columns were deleted. For its own columns the
+/// catalog names no place or the first one for all of them.
 fn place_fixed_columns(mut table: Table) -> Table {
     let mut next = 4_u16;
     for column in table.columns.iter_mut().filter(|column| column.is_fixed()) {
-        if column.offset == 0 {
-            column.offset = next;
-        }
+        column.offset = column.offset.max(next);
         let width = column.kind.width().or_else(|| u16::try_from(column.size).ok());
         next = column.offset.saturating_add(width.unwrap_or(0));
     }

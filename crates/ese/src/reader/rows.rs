@@ -7,6 +7,7 @@ use super::tree::{NodePlace, Walk};
 use super::{Database, ReadError, ReadErrorKind};
 use crate::numbers::PageNumber;
 use crate::source::PageSource;
+use crate::view::Node;
 
 /// A row: its primary key and its record, copied out of the page.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -18,6 +19,16 @@ pub struct Row {
 }
 
 impl Row {
+    /// The row in a leaf node.
+    pub(crate) fn of(node: &Node<'_>, page: PageNumber) -> Self {
+        let key = node.key_len();
+        let mut bytes = Vec::with_capacity(key.saturating_add(node.data.len()));
+        for part in [node.prefix, node.suffix, node.data] {
+            bytes.extend_from_slice(part);
+        }
+        Self { bytes, key, page }
+    }
+
     /// The primary key: what indexes refer to a row by. Without a primary index a 4-byte counter.
     pub fn key(&self) -> &[u8] {
         self.bytes.get(..self.key).unwrap_or(&[])
@@ -72,12 +83,7 @@ impl<'d, S: PageSource> Rows<'d, S> {
             last.clear();
             last.extend(node.key());
         }
-        let key = node.key_len();
-        let mut bytes = Vec::with_capacity(key.saturating_add(node.data.len()));
-        for part in [node.prefix, node.suffix, node.data] {
-            bytes.extend_from_slice(part);
-        }
-        Ok(Some(Row { bytes, key, page: place.page.number() }))
+        Ok(Some(Row::of(&node, place.page.number())))
     }
 }
 

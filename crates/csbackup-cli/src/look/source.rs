@@ -1,0 +1,111 @@
+//! What is looked into, and what of it cannot be read.
+
+use std::path::Path;
+
+use ca_database::{Lost, RowError};
+use csbackup::{Look, LookState};
+use serde_json::json;
+
+use crate::args::Which;
+use crate::commands::{find, set_folder};
+use crate::exit::Exit;
+use crate::printer::Printer;
+
+/// Opens what was named: a set in a directory or by its path, a folder, a database.
+pub(super) fn open(
+    name: &str,
+    dir: Option<&Path>,
+    ca_name: Option<&str>,
+    printer: Printer,
+) -> anyhow::Result<Look> {
+    let path = Path::new(name);
+    let which = |dir: Option<&Path>| Which {
+        set: name.to_owned(),
+        dir: dir.map(Path::to_owned),
+        ca_name: ca_name.map(str::to_owned),
+    };
+    let of_set = |which: &Which| {
+        let (medium, catalogue, set) = find(which, printer)?;
+        anyhow::Ok(csbackup::look_into_set(&medium, &catalogue, &set)?)
+    };
+    let look = match dir {
+        // Beside the sets of a directory any path can be named, to compare it with them.
+        Some(dir) if !path.exists() || dir.join(name).exists() => of_set(&which(Some(dir)))?,
+        _ if set_folder(path)?.is_some() => of_set(&which(None))?,
+        _ if !path.exists() => {
+            anyhow::bail!("there is no `{name}` here; to name a set by its id, give `--dir`")
+        }
+        _ => csbackup::look_into_folder(path)?,
+    };
+    tell(&look, printer);
+    Ok(look)
+}
+
+/// Says of which moment the rows are, and what of the catalog is damaged.
+fn tell(look: &Look, printer: Printer) {
+    let LookState { place, base, consistent, streamed, not_replayed } = &look.state;
+    let text = look.state.to_string();
+    if printer.is_json() {
+        let value = json!({
+            "place": place, "base": base, "consistent": consistent, "streamed": streamed,
+            "not_replayed": not_replayed, "text": text,
+        });
+        printer.result("source", value, "");
+    } else if look.state.is_notable() {
+        printer.note(&text);
+    }
+}
+
+/// What could not be read along the way.
+pub(super) struct Losses {
+    printer: Printer,
+    damaged: bool,
+    in_motion: u64,
+}
+
+impl Losses {
+    /// Begins with what of the catalog and of the tables is missing.
+    pub(super) fn new(look: &Look, printer: Printer) -> Self {
+        let database = look.database.database();
+        let mut losses = Self { printer, damaged: false, in_motion: 0 };
+        for error in database.catalog_errors() {
+            losses.damage(&format!("catalog: {error}"));
+        }
+        for table in look.database.missing_tables() {
+            losses.damage(&format!("the table {table} is missing"));
+        }
+        losses
+    }
+
+    /// Rows are lost.
+    pub(super) fn rows(&mut self, lost: &Lost) {
+        if lost.in_motion { self.in_motion += 1 } else { self.damage(&lost.to_string()) }
+    }
+
+    /// A value of a row is lost.
+    pub(super) fn value(&mut self, what: &str, id: i32, error: Option<&RowError>) {
+        match error {
+            Some(error) if error.in_motion => self.in_motion += 1,
+            Some(error) => self.damage(&format!("{what} {id}: {error}")),
+            None => {}
+        }
+    }
+
+    /// Something is damaged.
+    pub(super) fn damage(&mut self, text: &str) {
+        self.printer.warning(text);
+        self.damaged = true;
+    }
+
+    /// What the run ends with.
+    pub(super) fn finish(self) -> Exit {
+        if self.in_motion > 0 {
+            self.printer.warning(&format!(
+                "the database was copied while it changed: {} of its rows or pages may be incomplete until the logs \
+                 are replayed",
+                self.in_motion
+            ));
+        }
+        if self.damaged { Exit::Damage } else { Exit::Done }
+    }
+}

@@ -1,0 +1,46 @@
+//! The index of what is looked into.
+
+use std::path::Path;
+
+use super::{Index, IndexBuilder};
+use crate::{Error, Look, Observer};
+
+/// The index of a set that is looked into: the one in `cache`, or else a new one.
+///
+/// `None` where there can be none: the database is of no set, or of a damaged one, of which only the
+/// database itself can say what is missing.
+///
+/// # Errors
+/// The index cannot be written, or cancellation. The database is as good without.
+pub fn index_of(look: &Look, cache: &Path, observer: &dyn Observer) -> Result<Option<Index>, Error> {
+    let Some(key) = &look.key else { return Ok(None) };
+    if let Some(index) = Index::open(cache, key) {
+        return Ok(Some(index));
+    }
+    let database = &look.database;
+    if !database.database().catalog_errors().is_empty() || !database.missing_tables().is_empty() {
+        return Ok(None);
+    }
+    observer.warning("the set is looked into for the first time: its database is read once, and an index of it kept");
+    let mut builder = IndexBuilder::new(cache, key.clone())?;
+    // What changed while it was copied is counted; damage is not for an index.
+    macro_rules! add {
+        ($rows:expr, $add:ident, $summary:expr) => {
+            for row in $rows {
+                if observer.cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                match row.map($summary) {
+                    Ok(row) if row.error.as_ref().is_none_or(|error| error.in_motion) => builder.$add(&row)?,
+                    Err(lost) if lost.in_motion => builder.lost(),
+                    _ => return Ok(None),
+                }
+            }
+        };
+    }
+    add!(database.certificates(), certificate, |row| row.summary);
+    add!(database.requests(), request, |row| row);
+    add!(database.crls(), crl, |row| row.summary);
+    builder.finish()?;
+    Ok(Index::open(cache, key))
+}
