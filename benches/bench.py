@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 TARGET = Path(sys.argv[1]).resolve() / "release"
-WANTED = sys.argv[2:] or ["checksum", "verify", "backup", "memory", "wire", "distance"]
+WANTED = sys.argv[2:] or ["checksum", "verify", "backup", "memory", "wire", "distance", "reader", "deep"]
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
 SET = os.environ.get("BENCH_SET", "main")  # `page8k` is in the repository, `main` in the team's data
 
@@ -149,6 +149,49 @@ def distance(root):
     return chosen < times[1024]
 
 
+def data_set(root, name):
+    """The folder of an unpacked data set; `grow` unpacks it."""
+    folder = TARGET.parent / "test-data" / f"engine-{name}"
+    if not folder.exists():
+        run(TARGET / "grow", name, root / "unpacked", 1)
+    return folder
+
+
+def reader(root):
+    """All rows of the certificates as text, against esedbexport and dissect, of a sound and of a streamed file."""
+    sound = data_set(root, "main") / "hot-inc2-restored" / "ExampleCA.edb"
+    streamed = data_set(root, "big") / "hot" / "ExampleCA.edb"
+    python = os.environ.get("CSBACKUP_JUDGES")
+    good = True
+
+    def clean():
+        shutil.rmtree(root / "out.export", ignore_errors=True)
+
+    for name, edb in [("sound, 16 MB", sound), ("streamed, 233 MB", streamed)]:
+        # A stream is a database in motion: some long values are only in the logs.
+        ours = lambda: run(TARGET / "examples" / "rows", edb, "Certificates", codes=(0, 3))
+        export = lambda: run("esedbexport", "-m", "tables", "-T", "Certificates", "-t", root / "out", edb, codes=(0, 1))
+        if shutil.which("esedbexport"):
+            good &= compare(f"rows of Certificates, {name} : esedbexport", 0.1, ours, export, clean)
+            exported = next((root / "out.export").iterdir()).read_bytes().count(b"\n") - 1
+            rows = subprocess.run(
+                [TARGET / "examples" / "rows", edb, "Certificates"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            print(f"  rows written: {rows.stdout.count(10) - 1}, by esedbexport {exported}")
+        if python:
+            dissect = lambda: run(python, "judges/ese_rows.py", edb, "Certificates", "--time")
+            good &= compare(f"rows of Certificates, {name} : dissect", 0.1, ours, dissect)
+    return good
+
+
+def deep(root):
+    """All that can be verified of a stream and its logs, against the pass over checksums alone."""
+    csbackup, hot = TARGET / "csbackup", data_set(root, "big") / "hot"
+    return compare(
+        "verify --deep of 233 MB and 76 logs : --stream", 20,
+        lambda: run(csbackup, "verify", "--quiet", "--deep", hot, codes=(0, 3)),
+        lambda: run(csbackup, "verify", "--quiet", "--stream", hot, codes=(0, 3)))
+
+
 def main():
     good = True
     csbackup = TARGET / "csbackup"
@@ -201,7 +244,7 @@ def main():
             verdict = "ok" if peak < 150 else "OVER"
             print(f"peak memory of backup and verify of a 4 GiB database: {peak:.0f} MB (limit 150 MB)  {verdict}")
             good &= peak < 150
-        for name, measure in [("wire", wire), ("distance", distance)]:
+        for name, measure in [("wire", wire), ("distance", distance), ("reader", reader), ("deep", deep)]:
             if name in WANTED:
                 shutil.rmtree(root, ignore_errors=True)
                 root.mkdir()

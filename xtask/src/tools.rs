@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! jsonschema  PyPI, in TARGET/judges        validates the JSON manifests
-//! esedbinfo   Debian: libesedb-utils        reads ESE databases
+//! dissect.database  PyPI, beside it         reads every row of ESE databases
+//! esedbinfo   Debian: libesedb-utils        reads ESE databases, `esedbexport` their rows
 //! b3sum       Debian, else `blake3` (PyPI)  hashes files with BLAKE3
 //! valgrind    Debian                        finds leaks and stray accesses of the C example
 //! openssl     Debian                        opens the PKCS #12 that a backup saved
@@ -66,6 +67,11 @@ pub(crate) fn judges() -> Judges {
         .and_then(|python| install_module(&python, "jsonschema", "jsonschema>=4,<5").map(|()| python));
     let python = python.map_err(|error| missing.push(format!("judge `jsonschema`: {error:#}"))).ok();
 
+    if let Some(python) = &python
+        && let Err(error) = install_module(python, "dissect.database", "dissect.database>=1.1,<2")
+    {
+        missing.push(format!("judge `dissect.database`: {error:#}"));
+    }
     if let Err(error) = esedbinfo() {
         missing.push(format!("judge `esedbinfo`: {error:#}"));
     }

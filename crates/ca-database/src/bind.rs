@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ese::{Column, Database, IndexSegment, PageSource, ReadError, ReadErrorKind, Row, Table};
 
-use crate::{FileTime, RowError};
+use crate::{Cause, FileTime, RowError};
 
 /// A table and those of its columns that we know. Versions of Windows differ: a column may be absent.
 pub(crate) struct Bound {
@@ -72,7 +72,8 @@ impl<'a, S: PageSource> Cells<'a, S> {
     fn noted<T>(&mut self, name: &str, value: Result<Option<T>, ReadError>) -> Option<T> {
         value.unwrap_or_else(|error| {
             let in_motion = is_in_motion(self.database, &error);
-            self.error.get_or_insert_with(|| RowError { text: format!("column {name}: {error}"), in_motion });
+            let cause = if in_motion { Cause::InMotion } else { Cause::Damage };
+            self.error.get_or_insert_with(|| RowError { text: format!("column {name}: {error}"), cause });
             None
         })
     }

@@ -130,13 +130,14 @@ fn of_certificate(row: &CertificateRow, whole: bool, findings: &mut Vec<CaFindin
     if row.der.is_none() {
         return;
     }
-    let differs = |recorded: &Option<String>, found: &Option<String>| {
-        recorded.clone().zip(found.clone()).filter(|(recorded, found)| recorded != found)
-    };
-    if let Some((recorded, computed)) = differs(&row.recorded_hash, &row.summary.sha1) {
+    if !row.fits_recorded_hash()
+        && let (Some(recorded), Some(computed)) = (row.recorded_hash.clone(), row.summary.sha1.clone())
+    {
         findings.push(CaFinding::Hash { request_id, recorded, computed });
     }
-    if let Some((recorded, found)) = differs(&row.recorded_serial, &row.summary.serial) {
+    if let (Some(recorded), Some(found)) = (row.recorded_serial.clone(), row.summary.serial.clone())
+        && recorded != found
+    {
         findings.push(CaFinding::Serial { request_id, recorded, found });
     }
 }

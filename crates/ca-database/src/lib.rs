@@ -13,6 +13,7 @@ mod bind;
 mod check;
 mod crl;
 mod database;
+mod diff;
 mod filter;
 mod glob;
 mod hex;
@@ -26,10 +27,13 @@ mod x509;
 pub use check::{CaFinding, check};
 pub use crl::CrlFacts;
 pub use database::{CaDatabase, OpenError};
+pub use diff::{CrlDifference, Difference, Entry, Kinship, diff, diff_crls, kinship};
 pub use filter::{CertFilter, CrlFilter, IdRange, RequestFilter};
 pub use glob::Glob;
 pub use row::{Attribute, CertificateRow, CrlRow, Extension, RequestRow};
-pub use summary::{CertificateSummary, CrlSummary, KeyUsage, RequestFacts, RequestSummary, RowError, San};
+pub use summary::{
+    Cause, CertificateSummary, CrlSummary, KeyUsage, RequestFacts, RequestSummary, RowError, San,
+};
 pub use time::FileTime;
 pub use walk::Lost;
 pub use words::{Disposition, ExtensionFlags, RequestType, RevocationReason, purpose_name};

@@ -7,8 +7,8 @@ use sha2::Sha256;
 use crate::bind::Cells;
 use crate::hex::{bare, hex};
 use crate::{
-    CertificateFacts, CertificateSummary, CrlFacts, CrlSummary, Disposition, ExtensionFlags, RequestFacts,
-    RequestSummary, RequestType, RevocationReason, RowError,
+    Cause, CertificateFacts, CertificateSummary, CrlFacts, CrlSummary, Disposition, ExtensionFlags,
+    RequestFacts, RequestSummary, RequestType, RevocationReason, RowError,
 };
 
 /// A certificate with its bytes.
@@ -22,6 +22,18 @@ pub struct CertificateRow {
     pub recorded_hash: Option<String>,
     /// Serial number as the CA recorded it, lower-case hex.
     pub recorded_serial: Option<String>,
+}
+
+impl CertificateRow {
+    /// Is the certificate the one that the CA recorded? `true` where there is nothing to compare.
+    ///
+    /// The CA records its SHA-1; SHA-256, cut to the same length, proves as much.
+    pub fn fits_recorded_hash(&self) -> bool {
+        let Some(recorded) = self.recorded_hash.as_ref().filter(|_| self.der.is_some()) else { return true };
+        let sha256 = self.summary.sha256.as_ref();
+        self.summary.sha1.as_ref() == Some(recorded)
+            || (recorded.len() >= 40 && sha256.is_some_and(|hash| hash.starts_with(recorded)))
+    }
 }
 
 /// A request with its bytes.
@@ -324,7 +336,7 @@ pub(crate) fn attribute<S: PageSource>(mut cells: Cells<'_, S>) -> Attribute {
 }
 
 fn unparsed(column: &str, error: &str) -> RowError {
-    RowError { text: format!("column {column}: {error}"), in_motion: false }
+    RowError { text: format!("column {column}: {error}"), cause: Cause::Content }
 }
 
 fn is_oid(text: &str) -> bool {

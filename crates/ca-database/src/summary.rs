@@ -281,9 +281,20 @@ impl KeyUsage {
 pub struct RowError {
     /// In words, with the column.
     pub text: String,
+    /// What that means.
+    pub cause: Cause,
+}
+
+/// What it means that a value cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// The database is damaged there.
+    Damage,
     /// Nothing is damaged: the database was copied while it changed, and the value is whole again once the logs
     /// are replayed.
-    pub in_motion: bool,
+    InMotion,
+    /// The database is sound; the bytes in it are no certificate, or no revocation list.
+    Content,
 }
 
 impl fmt::Display for RowError {

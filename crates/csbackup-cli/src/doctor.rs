@@ -71,7 +71,7 @@ fn tell(printer: Printer, examination: &Examination) {
             true => "database   none here: this embedded CA delivers a recorded one",
             false => "database   none here: name its folder, and that of the logs with `--logs`",
         };
-        printer.result("database", Value::Null, text);
+        printer.result("no_database", json!({ "embedded": examination.embedded }), text);
     }
     logs(printer, examination);
     for missing in &examination.missing {
@@ -163,7 +163,11 @@ fn missing_text(missing: &MissingLogs) -> String {
     };
     let mut text = format!("missing    {:<24} {why}", range(missing.first, missing.last));
     if let Some(here) = &missing.here {
-        text.push_str(&format!("; `{}` cannot stand in for it", csbackup::shown_name(&here.name)));
+        let name = csbackup::shown_name(&here.name);
+        text.push_str(&match here.state {
+            LogState::Misnamed(_) => format!("; it is here under the name `{name}`"),
+            _ => format!("; `{name}` cannot stand in for it"),
+        });
     }
     if let Some(supply) = &missing.supply {
         text.push_str(&format!("\n           set {} has it", supply.set));

@@ -17,6 +17,7 @@ pub(crate) use when::When;
 use crate::args::{CertArgs, Certs, Crls, Inside, Requests};
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::rows::Rows;
 use source::{Losses, open};
 use table::Listing;
 
@@ -24,11 +25,11 @@ pub(crate) fn certs(args: &Certs, printer: Printer) -> anyhow::Result<Exit> {
     let filter = cert_filter(&args.which)?;
     let Some(mut listing) = Listing::new(&args.output, printer)? else { return Ok(Exit::Done) };
     let look = inside(&args.inside, printer)?;
-    let mut losses = Losses::new(&look, printer);
-    for row in look.database.certificates() {
+    let rows = Rows::of(&look, printer)?;
+    let mut losses = Losses::new(&look, printer).counted(&rows);
+    for row in rows.certificates(&filter) {
         match row {
             Ok(row) => {
-                let row = row.summary;
                 losses.value("certificate of request", row.request_id, row.error.as_ref());
                 if row.is_issued() && filter.matches(&row) {
                     listing.push(&row)?;
@@ -57,8 +58,9 @@ pub(crate) fn requests(args: &Requests, printer: Printer) -> anyhow::Result<Exit
     };
     let Some(mut listing) = Listing::new(&args.output, printer)? else { return Ok(Exit::Done) };
     let look = inside(&args.inside, printer)?;
-    let mut losses = Losses::new(&look, printer);
-    for row in look.database.requests() {
+    let rows = Rows::of(&look, printer)?;
+    let mut losses = Losses::new(&look, printer).counted(&rows);
+    for row in rows.requests() {
         match row {
             Ok(row) => {
                 losses.value("request", row.request_id, row.error.as_ref());
@@ -84,11 +86,11 @@ pub(crate) fn crls(args: &Crls, printer: Printer) -> anyhow::Result<Exit> {
     };
     let Some(mut listing) = Listing::new(&args.output, printer)? else { return Ok(Exit::Done) };
     let look = inside(&args.inside, printer)?;
-    let mut losses = Losses::new(&look, printer);
-    for row in look.database.crls() {
+    let rows = Rows::of(&look, printer)?;
+    let mut losses = Losses::new(&look, printer).counted(&rows);
+    for row in rows.crls() {
         match row {
             Ok(row) => {
-                let row = row.summary;
                 losses.value("CRL in row", row.row_id, row.error.as_ref());
                 if filter.matches(&row) {
                     listing.push(&row)?;

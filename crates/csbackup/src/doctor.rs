@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::manifest::{FindingEntry, Severity};
-use crate::{Catalogue, Error, Observer, RestoreStatus};
+use crate::{Catalogue, Error, Observer, RestoreStatus, VerifyLevel};
 
 pub use checkpoint::CheckpointState;
 pub use logs::{ExaminedLog, LogState, MissingLogs};
@@ -112,6 +112,7 @@ pub fn examine(options: &ExamineOptions<'_>, observer: &dyn Observer) -> Result<
         return Err(Error::NothingHere { path: options.folder.to_owned() });
     }
     survey.read(observer)?;
+    prove(&mut survey, &folder, observer)?;
     let journal = journal(options.folder, &folder, &log_folder)?;
     let logs = logs::Logs::judge(&survey);
     let checkpoint = checkpoint::judge(&survey, &logs);
@@ -138,6 +139,36 @@ pub fn examine(options: &ExamineOptions<'_>, observer: &dyn Observer) -> Result<
     };
     examination.remedies = remedy::of(&examination, options.sets);
     Ok(examination)
+}
+
+/// Checks the trees, and the logs against the pages: whether a bad page matters, and whether all belong
+/// together. Not where logs are missing: what they would change cannot be told from damage then.
+fn prove(survey: &mut survey::Survey, folder: &Path, observer: &dyn Observer) -> Result<(), Error> {
+    let logs = logs::Logs::judge(survey);
+    if !logs.missing(survey, &supply::Supplier::new(None, &logs)).is_empty() {
+        return Ok(());
+    }
+    let Some(verifiable) = survey.verifiable(folder, &logs) else { return Ok(()) };
+    match crate::verify_folder(&verifiable, VerifyLevel::Full, &Silent(observer)) {
+        Ok(report) => survey.settle(report),
+        Err(Error::Cancelled) => return Err(Error::Cancelled),
+        // A file went away meanwhile: what was read before stands.
+        Err(_) => {}
+    }
+    Ok(())
+}
+
+/// Findings are told once, at the end.
+struct Silent<'a>(&'a dyn Observer);
+
+impl Observer for Silent<'_> {
+    fn bytes(&self, count: u64) {
+        self.0.bytes(count);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
 }
 
 /// Where databases and logs lie: in the folder itself, or in the one below it that restores and `certutil`

@@ -62,8 +62,8 @@ impl fmt::Debug for StructureOptions<'_> {
 /// [`Self::trees`] that nobody took before, lowest first, and calls [`Self::check_tree`];
 /// [`Self::finish`] then gets all reports, in any order. [`check_structure`] does that with one thread.
 ///
-/// Memory: 4 bytes for a page of the file, 8 for a reference to a long value and 16 for a long value;
-/// 8 more for a row while an index is found to differ.
+/// Memory: 9 bytes for a page of the file, 8 for a reference to a long value and 16 for a long value;
+/// 16 more for a row while it is found out how an index differs.
 pub struct StructureCheck<'m> {
     options: StructureOptions<'m>,
     map: PageMap,
@@ -116,7 +116,7 @@ impl<'m> StructureCheck<'m> {
                 report.values = values;
             }
             _ => {
-                let mut rows = Rows::new(database, &tree, self.options.deep);
+                let mut rows = Rows::new(self, database, &tree);
                 tree::walk(self, database, &tree, &mut outcome, &mut |leaf, outcome| {
                     rows::count(leaf, outcome);
                     rows.leaf(leaf, outcome);

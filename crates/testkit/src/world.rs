@@ -159,7 +159,7 @@ impl World {
         let catalogue = self.catalogue();
         let mut errors: Vec<String> = catalogue.unreadable.iter().map(ToString::to_string).collect();
         for set in catalogue.sets() {
-            let report = verify_set(&self.medium, &catalogue, set, VerifyLevel::Full, &Quiet).expect("verify a set");
+            let report = verify_set(&self.medium, &catalogue, set, VerifyLevel::Stream, &Quiet).expect("verify a set");
             let bad = report.all_findings().filter(|(_, finding)| finding.severity == Severity::Error);
             errors.extend(
                 bad.map(|(file, finding)| {

@@ -1,6 +1,7 @@
 //! Tests of the public surface, on real databases.
 
 mod certlog;
+mod diff;
 mod engine;
 mod filter;
 mod openssl;

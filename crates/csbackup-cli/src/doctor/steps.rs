@@ -78,17 +78,18 @@ impl Words<'_> {
                 );
                 step(&text, [])
             }
-            Remedy::Search { generations } => {
+            Remedy::Search { generations, looked } => {
                 let ranges = generations.iter().map(|[low, high]| super::range(*low, *high));
+                let none = if *looked { ": no set that was looked at has them" } else { "" };
                 let text = format!(
-                    "Search for the logs of generations {}: no set that was looked at has them. Other backups, a copy \
-                     of the folder made by other means, a shadow copy of the disk may.",
+                    "Search for the logs of {}{none}. Other backups may have them, a copy of the folder made by other \
+                     means, or a shadow copy of the disk.",
                     listed(ranges)
                 );
                 step(&text, [])
             }
             Remedy::NameSets => step(
-                "Name a directory with backups: it may have them.",
+                "Name a directory with sets: one may have what is missing, or be the one to restore.",
                 [format!("{} --sets DIR", self.doctor())],
             ),
             Remedy::LookAgain => {

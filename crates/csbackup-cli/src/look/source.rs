@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ca_database::{Lost, RowError};
+use ca_database::{Cause, Lost, RowError};
 use csbackup::{Look, LookState};
 use serde_json::json;
 
@@ -10,6 +10,7 @@ use crate::args::Which;
 use crate::commands::{find, set_folder};
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::rows::Rows;
 
 /// Opens what was named: a set in a directory or by its path, a folder, a database.
 pub(super) fn open(
@@ -61,20 +62,30 @@ pub(super) struct Losses {
     printer: Printer,
     damaged: bool,
     in_motion: u64,
+    content: u64,
 }
 
 impl Losses {
     /// Begins with what of the catalog and of the tables is missing.
     pub(super) fn new(look: &Look, printer: Printer) -> Self {
-        let database = look.database.database();
-        let mut losses = Self { printer, damaged: false, in_motion: 0 };
-        for error in database.catalog_errors() {
-            losses.damage(&format!("catalog: {error}"));
+        Self { printer, damaged: false, in_motion: 0, content: 0 }.and(look)
+    }
+
+    /// The same of another database.
+    pub(super) fn and(mut self, look: &Look) -> Self {
+        for error in look.database.database().catalog_errors() {
+            self.damage(&format!("catalog: {error}"));
         }
         for table in look.database.missing_tables() {
-            losses.damage(&format!("the table {table} is missing"));
+            self.damage(&format!("the table {table} is missing"));
         }
-        losses
+        self
+    }
+
+    /// What an index has counted, and does not tell of one by one.
+    pub(super) fn counted(mut self, rows: &Rows<'_>) -> Self {
+        self.in_motion += rows.lost();
+        self
     }
 
     /// Rows are lost.
@@ -84,10 +95,11 @@ impl Losses {
 
     /// A value of a row is lost.
     pub(super) fn value(&mut self, what: &str, id: i32, error: Option<&RowError>) {
-        match error {
-            Some(error) if error.in_motion => self.in_motion += 1,
-            Some(error) => self.damage(&format!("{what} {id}: {error}")),
-            None => {}
+        let Some(error) = error else { return };
+        match error.cause {
+            Cause::Damage => self.damage(&format!("{what} {id}: {error}")),
+            Cause::InMotion => self.in_motion += 1,
+            Cause::Content => self.content += 1,
         }
     }
 
@@ -104,6 +116,12 @@ impl Losses {
                 "the database was copied while it changed: {} of its rows or pages may be incomplete until the logs \
                  are replayed",
                 self.in_motion
+            ));
+        }
+        if self.content > 0 {
+            self.printer.warning(&format!(
+                "{} of the certificates or revocation lists are none: `--columns` with `error` tells which and why",
+                self.content
             ));
         }
         if self.damaged { Exit::Damage } else { Exit::Done }

@@ -78,6 +78,8 @@ fn program(folder: &Path, args: &[&str]) -> Command {
     ] {
         command.env_remove(variable);
     }
+    // What is kept of sets is not kept in anybody's home.
+    command.env("CSBACKUP_CACHE_DIR", folder.join("cache"));
     // Nobody's keyring is asked.
     command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
     command

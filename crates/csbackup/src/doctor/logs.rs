@@ -87,6 +87,10 @@ impl<'a> Logs<'a> {
         good.filter_map(|(file, _)| Some((*file, file.log()?)))
     }
 
+    pub(super) fn usable_files(&self) -> impl Iterator<Item = &'a Found> {
+        self.good().map(|(file, _)| file)
+    }
+
     /// The usable log of a generation.
     pub(super) fn usable(&self, generation: u32) -> Option<&ese::LogFacts> {
         self.good().map(|(_, facts)| facts).find(|facts| facts.header.generation.0 == generation)

@@ -63,6 +63,8 @@ pub enum Remedy {
     Search {
         /// First and last generation.
         generations: Vec<[u32; 2]>,
+        /// Were sets looked at?
+        looked: bool,
     },
     /// Give directories with sets: which one has what is missing is not known.
     NameSets,
@@ -149,32 +151,35 @@ fn repair(examination: &Examination, sets: Option<&Catalogue>, remedies: &mut Ve
     if examination.databases.is_empty() && !examination.embedded {
         return restore(examination, sets, remedies);
     }
-    aside(examination, remedies);
-    let renames = examination.logs.iter().filter_map(|log| match &log.state {
-        LogState::Misnamed(name) => Some((log.name.clone(), name.clone())),
-        _ => None,
-    });
-    let names: Vec<_> = renames.collect();
     // What is only misnamed is here.
     let misnamed = |missing: &&MissingLogs| {
         missing.here.as_ref().is_none_or(|log| !matches!(log.state, LogState::Misnamed(_)))
     };
     let missing: Vec<&MissingLogs> = examination.missing.iter().filter(misnamed).collect();
+    let lost: Vec<&&MissingLogs> = missing.iter().filter(|missing| missing.supply.is_none()).collect();
+    if !lost.is_empty() {
+        if sets.is_none() {
+            remedies.push(Remedy::NameSets);
+        }
+        let generations = lost.iter().map(|missing| [missing.first, missing.last]).collect();
+        remedies.push(Remedy::Search { generations, looked: sets.is_some() });
+        if lost.iter().any(|missing| missing.is_required()) {
+            if sets.is_some() {
+                restore(examination, sets, remedies);
+            }
+            return;
+        }
+    }
+    aside(examination, &missing, remedies);
+    let renames = examination.logs.iter().filter_map(|log| match &log.state {
+        LogState::Misnamed(name) => Some((log.name.clone(), name.clone())),
+        _ => None,
+    });
+    let names: Vec<_> = renames.collect();
     if !names.is_empty() {
         remedies.push(Remedy::Rename { names });
     }
     fetch(examination, &missing, remedies);
-    let lost: Vec<&&MissingLogs> = missing.iter().filter(|missing| missing.supply.is_none()).collect();
-    if !lost.is_empty() {
-        let generations = lost.iter().map(|missing| [missing.first, missing.last]).collect();
-        remedies.push(Remedy::Search { generations });
-        if sets.is_none() {
-            remedies.push(Remedy::NameSets);
-        }
-        if lost.iter().any(|missing| missing.is_required()) {
-            return restore(examination, sets, remedies);
-        }
-    }
     if !remedies.is_empty() {
         remedies.push(Remedy::LookAgain);
     }
@@ -182,9 +187,14 @@ fn repair(examination: &Examination, sets: Option<&Catalogue>, remedies: &mut Ve
 }
 
 /// Files that a recovery would stumble over.
-fn aside(examination: &Examination, remedies: &mut Vec<Remedy>) {
-    let bad = |log: &&ExaminedLog| matches!(log.state, LogState::Damaged | LogState::OtherStream(_));
-    let files: Vec<PathBuf> = examination.logs.iter().filter(bad).map(|log| log.path.clone()).collect();
+fn aside(examination: &Examination, missing: &[&MissingLogs], remedies: &mut Vec<Remedy>) {
+    let replaced = |log: &ExaminedLog| {
+        let mut supplied = missing.iter().filter(|missing| missing.supply.is_some());
+        supplied.any(|missing| missing.here.as_ref() == Some(log))
+    };
+    let foreign = |log: &ExaminedLog| matches!(log.state, LogState::OtherStream(_));
+    let bad = examination.logs.iter().filter(|log| foreign(log) || replaced(log));
+    let files: Vec<PathBuf> = bad.map(|log| log.path.clone()).collect();
     if !files.is_empty() {
         let why = "damaged, or of another log stream".to_owned();
         remedies.push(Remedy::MoveAside { files, why });

@@ -10,8 +10,9 @@ use serde::Serialize;
 use super::logs::Logs;
 use crate::check::{Check, Checked};
 use crate::manifest::{Content, FindingEntry, Severity};
+use crate::place::FolderFile;
 use crate::transfer::READ_SIZE;
-use crate::{Error, Observer};
+use crate::{Error, Folder, Observer, VerifyReport};
 
 /// A database, as far as its header tells.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -151,6 +152,8 @@ impl Found {
 pub(super) struct Survey {
     files: Vec<Found>,
     pub(super) origin: Origin,
+    /// Findings of all files together, by the full verification.
+    joint: Vec<FindingEntry>,
 }
 
 impl Survey {
@@ -167,7 +170,7 @@ impl Survey {
             }
         }
         files.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { files, origin: Origin::Raw })
+        Ok(Self { files, origin: Origin::Raw, joint: Vec::new() })
     }
 
     /// Is there neither database nor log?
@@ -211,6 +214,34 @@ impl Survey {
             }
         }
         Ok(())
+    }
+
+    /// The databases that have a header, and the usable logs: what can be verified together.
+    pub(super) fn verifiable(&self, folder: &Path, logs: &Logs<'_>) -> Option<Folder> {
+        let file = |file: &Found, content| FolderFile {
+            name: file.name.clone(),
+            path: file.path.clone(),
+            content,
+            size: file.size,
+        };
+        let databases = self.database_files().filter(|file| file.database().is_some());
+        let mut files: Vec<FolderFile> = databases.map(|found| file(found, Content::Database)).collect();
+        if files.is_empty() {
+            return None;
+        }
+        files.extend(logs.usable_files().map(|found| file(found, Content::Log)));
+        Some(Folder { path: folder.to_owned(), files, origin: self.origin, single: false })
+    }
+
+    /// Takes over what a full verification found; missing logs are told elsewhere.
+    pub(super) fn settle(&mut self, report: VerifyReport) {
+        for verified in report.files {
+            let own = self.files.iter_mut().find(|file| file.name == verified.name);
+            if let Some(file) = own {
+                file.checked.findings = verified.findings;
+            }
+        }
+        self.joint = report.findings.into_iter().filter(|finding| finding.code != "log-missing").collect();
     }
 
     /// As `place.rs` judges a folder.
@@ -266,7 +297,15 @@ impl Survey {
             findings.map(|finding| (file.name.clone(), finding.clone())).collect::<Vec<_>>()
         };
         let mut findings: Vec<_> = self.files.iter().flat_map(own).collect();
-        findings.extend(logs.joint_findings(self).into_iter().map(|finding| (String::new(), finding)));
+        let mut joint = logs.joint_findings(self);
+        joint.extend(self.joint.iter().cloned());
+        let mut told = Vec::new();
+        for finding in joint {
+            if !told.contains(&finding) {
+                findings.push((String::new(), finding.clone()));
+                told.push(finding);
+            }
+        }
         findings
     }
 

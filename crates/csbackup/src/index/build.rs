@@ -77,7 +77,7 @@ impl IndexBuilder {
     pub fn certificate(&mut self, row: &CertificateSummary) -> Result<(), Error> {
         self.overview.add_certificate(row);
         let place = (self.certificates.number, self.certificates.rows);
-        let names = [row.serial.as_deref(), row.sha1.as_deref()];
+        let names = [row.serial.as_deref(), row.sha1.as_deref(), row.sha256.as_deref()];
         self.names.extend(names.into_iter().flatten().map(|name| (name_hash(name), place.0, place.1)));
         let block = self.certificates.add(row);
         self.block(block)

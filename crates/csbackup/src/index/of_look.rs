@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use ca_database::Cause;
+
 use super::{Index, IndexBuilder};
 use crate::{Error, Look, Observer};
 
@@ -31,7 +33,7 @@ pub fn index_of(look: &Look, cache: &Path, observer: &dyn Observer) -> Result<Op
                     return Err(Error::Cancelled);
                 }
                 match row.map($summary) {
-                    Ok(row) if row.error.as_ref().is_none_or(|error| error.in_motion) => builder.$add(&row)?,
+                    Ok(row) if row.error.as_ref().is_none_or(|error| error.cause != Cause::Damage) => builder.$add(&row)?,
                     Err(lost) if lost.in_motion => builder.lost(),
                     _ => return Ok(None),
                 }

@@ -98,7 +98,7 @@ impl Index {
         }
         // A hash only points: the row itself must have the name.
         let has = |own: &Option<String>| own.as_ref().is_some_and(|own| name_hash(own) == wanted);
-        rows.retain(|row| has(&row.serial) || has(&row.sha1));
+        rows.retain(|row| has(&row.serial) || has(&row.sha1) || has(&row.sha256));
         Some(rows)
     }
 

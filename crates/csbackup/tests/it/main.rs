@@ -28,3 +28,4 @@ mod restart;
 mod saved_keys;
 mod script_defects;
 mod unreadable;
+mod verified;

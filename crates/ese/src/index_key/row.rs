@@ -51,15 +51,15 @@ struct Segment<'a> {
 fn keys(index: &Index, segments: &[Segment<'_>]) -> Option<Vec<IndexKey>> {
     let mut keys = Vec::new();
     for choice in choices(index, segments)? {
-        let value = |(segment, &number): (&Segment<'_>, &usize)| segment.values.get(number).is_none();
-        let mut nulls = segments.iter().zip(&choice).map(value);
-        let (first, others) =
-            (nulls.next()?, nulls.fold((true, false), |(all, any), it| (all && it, any || it)));
+        let is_null = |(segment, &number): (&Segment<'_>, &usize)| segment.values.get(number).is_none();
+        let nulls: Vec<bool> = segments.iter().zip(&choice).map(is_null).collect();
         let flags = index.flags;
-        let is_left_out = match (first, others) {
-            (true, (true, _)) => !flags.allows_all_nulls(),
-            (true, _) => !flags.allows_first_null(),
-            (false, (_, any)) => any && !flags.allows_some_nulls(),
+        let is_left_out = if nulls.iter().all(|&null| null) {
+            !flags.allows_all_nulls()
+        } else if nulls.first().is_some_and(|&null| null) {
+            !flags.allows_first_null()
+        } else {
+            nulls.contains(&true) && !flags.allows_some_nulls()
         };
         if !is_left_out {
             keys.push(key(index, segments, &choice));

@@ -61,7 +61,11 @@ fn root_size(place: &NodePlace, key: &[u8]) -> Result<Option<u32>, ReadError> {
     if node.data.len() > 8 && fields.u8(8) & ENCRYPTED != 0 {
         return Err(place.page.error(ReadErrorKind::Encrypted));
     }
-    Ok(Some(fields.u32(4)))
+    let size = fields.u32(4);
+    if size > LONGEST {
+        return Err(place.page.error(ReadErrorKind::LongValueDamaged { offset: LONGEST }));
+    }
+    Ok(Some(size))
 }
 
 /// The offset of a piece in its value; `None` when the node is of another value.
@@ -92,6 +96,9 @@ fn append(value: &mut Vec<u8>, piece: &NodePlace, start: u32, end: u32) -> Resul
     value.extend_from_slice(&plain);
     Ok(())
 }
+
+/// Longest value that is read: twice what a CA allows its longest column (`RawCRL`).
+const LONGEST: u32 = 1 << 30;
 
 /// Flag in the root of an encrypted value.
 const ENCRYPTED: u8 = 1;

@@ -46,8 +46,13 @@ pub enum StructureDefect {
         /// Levels above the leaves before.
         expected: usize,
     },
-    /// A tag points outside the page, or into the bytes of another one.
+    /// A tag points outside the page.
     Tag {
+        /// Its number.
+        tag: u16,
+    },
+    /// A tag begins in the bytes of another one.
+    Overlap {
         /// Its number.
         tag: u16,
     },
@@ -170,11 +175,6 @@ pub enum StructureDefect {
     },
     /// An entry of the catalog cannot be understood.
     CatalogEntry,
-    /// Two entries of the catalog name the same object or the same root page.
-    CatalogTwice {
-        /// Object id.
-        object: u32,
-    },
     /// The second copy of the catalog differs from the first.
     ShadowCatalog,
 }
@@ -193,6 +193,7 @@ impl StructureDefect {
             Self::Flags { .. } => "page-flags",
             Self::Height { .. } => "tree-height",
             Self::Tag { .. } => "page-tag",
+            Self::Overlap { .. } => "page-tags-overlap",
             Self::FreeBytes { .. } => "page-free-bytes",
             Self::Node { .. } => "node",
             Self::KeyOrder { .. } => "key-order",
@@ -215,7 +216,6 @@ impl StructureDefect {
             Self::EntryWithoutRow { .. } => "index-entry-without-row",
             Self::IndexNotCompared { .. } => "index-not-compared",
             Self::CatalogEntry => "catalog-entry",
-            Self::CatalogTwice { .. } => "catalog-twice",
             Self::ShadowCatalog => "shadow-catalog",
         }
     }
@@ -230,7 +230,7 @@ impl StructureDefect {
             Self::Object { .. } | Self::Flags { .. } | Self::Height { .. } | Self::KeyRange { .. }
             | Self::Shared => (-338, "BadParentPageLink"),
             Self::Link { .. } => (-327, "BadPageLink"),
-            Self::Tag { .. } | Self::FreeBytes { .. } => (-357, "PageTagCorrupted"),
+            Self::Tag { .. } | Self::Overlap { .. } | Self::FreeBytes { .. } => (-357, "PageTagCorrupted"),
             Self::Node { .. } => (-358, "NodeCorrupted"),
             Self::KeyOrder { .. } | Self::Record { .. } => (-1206, "DatabaseCorrupted"),
             Self::PrimaryKey { .. } => (-1413, "PrimaryIndexCorrupted"),
@@ -240,7 +240,7 @@ impl StructureDefect {
             Self::LongValueRoot { .. } | Self::LongValueHole { .. } | Self::LongValuePiece { .. }
             | Self::LongValueMissing { .. } | Self::LongValueReferences { .. } => (-1526, "LVCorrupted"),
             Self::EntryMissing { .. } | Self::EntryWithoutRow { .. } => (-1414, "SecondaryIndexCorrupted"),
-            Self::CatalogEntry | Self::CatalogTwice { .. } | Self::ShadowCatalog => (-1220, "CatalogCorrupted"),
+            Self::CatalogEntry | Self::ShadowCatalog => (-1220, "CatalogCorrupted"),
             Self::LongValueUnused { .. } | Self::IndexNotCompared { .. } => return None,
         })
     }
@@ -275,7 +275,8 @@ impl fmt::Display for StructureDefect {
             Self::Height { found, expected } => {
                 write!(f, "leaf lies {found} levels below the root, expected {expected}")
             }
-            Self::Tag { tag } => write!(f, "tag {tag} points outside the page or into another tag's bytes"),
+            Self::Tag { tag } => write!(f, "tag {tag} points outside the page"),
+            Self::Overlap { tag } => write!(f, "tag {tag} begins in the bytes of another tag"),
             Self::FreeBytes { stored, computed } => {
                 write!(f, "cbFree is {stored}, but {computed} bytes are free")
             }
@@ -320,7 +321,6 @@ impl StructureDefect {
             Self::EntryWithoutRow { entries } => write!(f, "{entries} entries of the index fit no row"),
             Self::IndexNotCompared { reason } => write!(f, "index is not compared with the rows: {reason}"),
             Self::CatalogEntry => f.write_str("entry of the catalog cannot be understood"),
-            Self::CatalogTwice { object } => write!(f, "object {object} is in the catalog twice"),
             Self::ShadowCatalog => f.write_str("MSysObjectsShadow differs from MSysObjects"),
             _ => Ok(()),
         }

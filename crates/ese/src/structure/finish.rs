@@ -1,16 +1,17 @@
 //! What the trees have to do with each other: space, long values, the two catalogs.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::StructureCheck;
 use super::defect::StructureDefect;
 use super::outcome::finding;
-use super::plan::Plan;
+use super::plan::{LONG_VALUES, Plan};
 use super::report::{StructureReport, TreeReport};
 use super::rows::{CATALOG, SHADOW_CATALOG};
 use super::space::Owners;
 use super::words::affected_rows;
-use super::{index, references, words};
+use super::{index, references, space};
 use crate::bytes::length;
 use crate::finding::{Affected, Finding, FindingKind, Findings, Place, Severity};
 use crate::numbers::PageNumber;
@@ -30,6 +31,7 @@ pub(super) fn finish<S: PageSource>(
         && trees.iter().all(TreeReport::is_settled)
         && database.catalog_errors().is_empty()
         && !check.needs_logs();
+    let needs_logs = check.needs_logs();
     let mut all = Relations { check: &check, database, findings: Findings::default() };
     for error in database.catalog_errors() {
         if matches!(error.kind, ReadErrorKind::CatalogEntry) {
@@ -39,11 +41,12 @@ pub(super) fn finish<S: PageSource>(
     }
     let mut owners = Owners::new(0);
     let mut is_space_known = false;
+    let mut lost = Vec::new();
     if !stopped {
         all.catalogs(&trees);
-        all.twice();
         (owners, is_space_known) = all.space(&trees);
         references::check(&mut all, &trees);
+        lost = references::lost(&all, &trees);
         index::check(&mut all, &trees);
     }
     let (mut findings, mut suppressed) = (Vec::new(), 0_u64);
@@ -58,6 +61,16 @@ pub(super) fn finish<S: PageSource>(
         findings.extend(list);
         suppressed = suppressed.saturating_add(more);
     }
+    for (page, rows) in lost {
+        let of_page =
+            |finding: &&mut Finding| matches!(finding.place, Place::Pages { first, .. } if first == page);
+        for finding in findings.iter_mut().filter(of_page) {
+            if let Some(affected) = finding.affected.as_mut().filter(|affected| affected.part == LONG_VALUES)
+            {
+                affected.rows.clone_from(&rows);
+            }
+        }
+    }
     let reachable = length(check.map.users().filter(|(_, user)| *user != 0).count());
     StructureReport {
         findings,
@@ -69,6 +82,7 @@ pub(super) fn finish<S: PageSource>(
         owners,
         is_complete,
         is_space_known,
+        is_free_known: is_space_known && !needs_logs,
     }
 }
 
@@ -88,7 +102,7 @@ impl<S: PageSource> Relations<'_, '_, S> {
         table: &str,
         part: &str,
     ) {
-        let affected = Affected { table: table.into(), part: part.into(), rows: words::list(&[], 0) };
+        let affected = Affected { table: table.into(), part: part.into(), rows: String::new() };
         let size = self.database.page_size();
         self.findings.push_place(finding(size, severity, page, defect, affected.into()));
     }
@@ -100,7 +114,7 @@ impl<S: PageSource> Relations<'_, '_, S> {
         plan: Plan,
         page: PageNumber,
         defect: StructureDefect,
-        rows: alloc::string::String,
+        rows: String,
     ) {
         let Some(tree) = plan.tree(self.database) else { return };
         let severity = severity.min(self.check.severity());
@@ -124,26 +138,6 @@ impl<S: PageSource> Relations<'_, '_, S> {
         }
     }
 
-    /// No object and no root page is in the catalog twice.
-    fn twice(&mut self) {
-        let plans = &self.check.plans;
-        let trees = plans.iter().filter_map(|plan| Some((*plan, plan.tree(self.database)?)));
-        let mut objects: Vec<_> = trees.clone().map(|(plan, tree)| (tree.object, tree.root, plan)).collect();
-        objects.sort_unstable_by_key(|(object, root, _)| (*object, *root));
-        let mut doubles = Vec::new();
-        for pair in objects.windows(2) {
-            if let [(first, ..), (object, root, plan)] = *pair
-                && first == object
-            {
-                doubles.push((plan, root, object));
-            }
-        }
-        for (plan, root, object) in doubles {
-            let defect = StructureDefect::CatalogTwice { object };
-            self.report(Severity::Error, plan, root, defect, words::list(&[], 0));
-        }
-    }
-
     /// Which tree owns each page; `false` when that is not known for all of them.
     fn space(&mut self, trees: &[TreeReport]) -> (Owners, bool) {
         let system = trees.iter().find(|tree| tree.plan == Plan::System);
@@ -161,7 +155,7 @@ impl<S: PageSource> Relations<'_, '_, S> {
         let mut levels: Vec<&TreeReport> = trees.iter().filter(|tree| tree.space.is_known).collect();
         levels.sort_by_key(|tree| level(tree.plan));
         let mut known: Vec<&TreeReport> = Vec::new();
-        let mut doubtful = Vec::new();
+        let mut doubtful: Vec<(Plan, PageNumber, space::Extent)> = Vec::new();
         for tree in levels {
             let Some(parent) = self.parent(tree.plan) else { continue };
             if parent != 0 && !known.iter().any(|other| other.space.object == parent) {
@@ -181,23 +175,27 @@ impl<S: PageSource> Relations<'_, '_, S> {
                 }
             }
         }
+        // What is said of the pages of such a tree would only repeat it.
+        let doubted = |tree: &&TreeReport| doubtful.iter().any(|(plan, ..)| *plan == tree.plan);
+        let certain = known.iter().copied().filter(|tree| !doubted(tree)).collect();
+        let is_known = known.len() == trees.len();
+        self.use_of_space(certain, &owners);
         for (plan, root, (first, last)) in doubtful {
             let defect = StructureDefect::Extent { first, last };
-            self.report(Severity::Error, plan, root, defect, words::list(&[], 0));
+            self.report(Severity::Error, plan, root, defect, String::new());
         }
-        let is_known = known.len() == trees.len();
-        self.use_of_space(known, is_known, &owners);
         (owners, is_known)
     }
 
     /// Pages in use are owned by their tree and not free.
-    fn use_of_space(&mut self, trees: Vec<&TreeReport>, all_known: bool, owners: &Owners) {
+    fn use_of_space(&mut self, trees: Vec<&TreeReport>, owners: &Owners) {
         let mut known: Vec<(u32, Plan, bool)> = Vec::new();
         for tree in trees {
             known.push((tree.space.object, tree.plan, tree.is_settled()));
         }
         known.sort_unstable_by_key(|(object, ..)| *object);
-        let all_known = all_known && known.iter().all(|(.., is_settled)| *is_settled);
+        let is_all = known.len() == self.check.plans.len();
+        let all_known = is_all && known.iter().all(|(.., is_settled)| *is_settled);
         let plan_of = |object: u32| {
             let found = known.binary_search_by_key(&object, |(object, ..)| *object).ok();
             found.and_then(|at| known.get(at)).copied()
@@ -216,21 +214,21 @@ impl<S: PageSource> Relations<'_, '_, S> {
                 continue;
             }
             let Some((_, plan, _)) = plan_of(user).filter(|(.., is_settled)| *is_settled) else { continue };
-            if owner != user {
+            if owner != user && (owner == 0 || plan_of(owner).is_some()) {
                 wrong.push((plan, page, StructureDefect::UsedByOther { owner }));
             } else if owner == user && free {
                 wrong.push((plan, page, StructureDefect::UsedButFree));
             }
         }
         for (plan, page, defect) in wrong {
-            self.report(Severity::Error, plan, page, defect, words::list(&[], 0));
+            self.report(Severity::Error, plan, page, defect, String::new());
         }
         leaked.sort_unstable_by_key(|(plan, _)| self.check.plans.iter().position(|other| other == plan));
         for group in leaked.chunk_by(|(a, _), (b, _)| a == b) {
             let pages = group.iter().fold(0_u32, |sum, (_, pages)| sum.saturating_add(*pages));
             let Some((plan, _)) = group.first() else { continue };
             let Some(root) = plan.tree(self.database).map(|tree| tree.root) else { continue };
-            let rows = words::list(&[], 0);
+            let rows = String::new();
             self.report(Severity::Info, *plan, root, StructureDefect::Leaked { pages }, rows);
         }
     }

@@ -107,13 +107,14 @@ fn entries<S: PageSource>(
 
 /// Judges all indexes.
 pub(super) fn check<S: PageSource>(all: &mut Relations<'_, '_, S>, trees: &[TreeReport]) {
-    // Open transactions leave rows and indexes apart; the logs tell more.
-    if all.check.is_dirty {
+    if all.check.needs_logs() {
         return;
     }
-    for tree in trees.iter().filter(|tree| tree.is_settled()) {
+    // Open transactions leave rows and indexes apart.
+    let is_settled = |tree: &TreeReport| tree.is_settled() && !tree.rows.versioned;
+    for tree in trees.iter().filter(|tree| is_settled(tree)) {
         let Plan::Index(table, number) = tree.plan else { continue };
-        let rows = trees.iter().find(|rows| rows.plan == Plan::Rows(table) && rows.is_settled());
+        let rows = trees.iter().find(|rows| rows.plan == Plan::Rows(table) && is_settled(rows));
         let Some(rows) = rows else { continue };
         let Some(of_tree) = tree.plan.tree(all.database) else { continue };
         let (Some(table), Some(index)) = (of_tree.table, of_tree.index) else { continue };

@@ -3,6 +3,7 @@
 //! Source: format digest section 10.
 
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use super::defect::StructureDefect;
 use super::tree::Leaf;
@@ -27,6 +28,8 @@ pub(super) struct LongValues {
     lost: bool,
     /// Bytes of all pieces but the last, once known.
     step: Option<u32>,
+    /// The stored bytes of the last piece, where they will be decompressed.
+    stored: Vec<u8>,
 }
 
 /// The value whose pieces follow.
@@ -36,10 +39,8 @@ struct Value {
     page: PageNumber,
     /// Not to be judged: deleted, uncommitted, or already found broken.
     ignored: bool,
-    /// Where the next piece has to begin.
-    next: u32,
-    /// A first piece that is not followed yet: the step is unknown.
-    first: Option<(u32, Vec<u8>)>,
+    /// The last piece so far: its offset and stored length. What follows tells how long it has to be.
+    last: Option<(u32, usize)>,
 }
 
 impl LongValues {
@@ -97,7 +98,7 @@ impl LongValues {
         if !node.flags.is_deleted() {
             self.roots.push((id, references));
         }
-        self.current = Some(Value { id, size, page, ignored, next: 0, first: None });
+        self.current = Some(Value { id, size, page, ignored, last: None });
     }
 
     fn piece(&mut self, page: PageNumber, id: u64, offset: u32, node: &Node<'_>) {
@@ -117,44 +118,55 @@ impl LongValues {
         if value.ignored || node.flags.is_deleted() {
             return;
         }
-        if let Some((_, first)) = value.first.take() {
-            // The second piece shows how long the first one is.
-            let step = *self.step.get_or_insert(offset);
-            value.next = step;
-            let size = value.size;
-            if let Some(defect) = judge(id, 0, step.min(size), &first, self.deep) {
-                return self.broken(page, id, defect);
-            }
-        }
-        let Some(value) = &mut self.current else { return };
-        if offset != value.next {
-            let defect = StructureDefect::LongValueHole { id, offset: value.next.min(offset) };
-            return self.broken(page, id, defect);
-        }
-        match self.step {
-            None if offset == 0 => value.first = Some((offset, node.data.to_vec())),
-            step => {
-                let length = step.unwrap_or(u32::MAX).min(value.size.saturating_sub(offset));
-                value.next = offset.saturating_add(step.unwrap_or(u32::MAX));
-                if let Some(defect) = judge(id, offset, length, node.data, self.deep) {
-                    self.broken(page, id, defect);
+        let defect = match value.last.replace((offset, node.data.len())) {
+            None => (offset != 0).then_some(StructureDefect::LongValueHole { id, offset: 0 }),
+            Some(last) => {
+                let defect = self.judge(id, last, offset);
+                // All pieces but the last one of a value are equally long.
+                if defect.is_none() && usize::try_from(offset.saturating_sub(last.0)) == Ok(last.1) {
+                    self.step = Some(offset.saturating_sub(last.0));
                 }
+                defect
             }
+        };
+        if self.deep {
+            self.stored.clear();
+            self.stored.extend_from_slice(node.data);
+        }
+        if let Some(defect) = defect {
+            self.broken(page, id, defect);
         }
     }
 
     /// The value ends: are all its bytes there?
     fn close(&mut self) {
-        let Some(mut value) = self.current.take().filter(|value| !value.ignored) else { return };
-        let (id, size, page) = (value.id, value.size, value.page);
-        let defect = match value.first.take() {
-            // A value of one piece.
-            Some((_, only)) => judge(id, 0, size, &only, self.deep),
-            None if value.next < size => Some(StructureDefect::LongValueHole { id, offset: value.next }),
-            None => None,
+        let Some(value) = self.current.take().filter(|value| !value.ignored) else { return };
+        let (id, size) = (value.id, value.size);
+        let defect = match value.last {
+            None => (size != 0).then_some(StructureDefect::LongValueHole { id, offset: 0 }),
+            Some(last) => self.judge(id, last, size),
         };
         if let Some(defect) = defect {
-            self.broken(page, id, defect);
+            self.broken(value.page, id, defect);
+        }
+    }
+
+    /// The piece at an offset, with its stored length, which has to go up to `end`. It is compressed
+    /// when it is stored in fewer bytes.
+    fn judge(&mut self, id: u64, (offset, stored): (u32, usize), end: u32) -> Option<StructureDefect> {
+        let damaged = Some(StructureDefect::LongValuePiece { id, offset });
+        let Some(length) = end.checked_sub(offset) else { return damaged };
+        if let Some(step) = self.step.filter(|step| length > *step) {
+            return Some(StructureDefect::LongValueHole { id, offset: offset.saturating_add(step) });
+        }
+        match stored.cmp(&index(length)) {
+            Ordering::Equal => None,
+            Ordering::Less if self.deep => {
+                let plain = decompress(&self.stored, index(length));
+                if plain.is_ok_and(|plain| plain.len() == index(length)) { None } else { damaged }
+            }
+            Ordering::Less => None,
+            Ordering::Greater => damaged,
         }
     }
 }
@@ -174,17 +186,14 @@ fn parse(node: &Node<'_>) -> Option<(u64, Option<u32>)> {
     }
 }
 
-fn number(data: &[u8], at: usize) -> Option<u32> {
-    data.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+/// The lowest id of a value whose keys are not below `key`, which may be cut short.
+pub(super) fn first_id(key: &[u8]) -> u64 {
+    let length = if key.first().is_some_and(|first| first & 0x80 != 0) { 8 } else { 4 };
+    (0..length).fold(0, |id, at| (id << 8) | u64::from(key.get(at).copied().unwrap_or(0)))
 }
 
-/// A piece of `length` bytes, which is compressed when it is stored in fewer.
-fn judge(id: u64, offset: u32, length: u32, stored: &[u8], deep: bool) -> Option<StructureDefect> {
-    let length = index(length);
-    let fits = stored.len() == length
-        || (stored.len() < length
-            && (!deep || decompress(stored, length).is_ok_and(|plain| plain.len() == length)));
-    (!fits).then_some(StructureDefect::LongValuePiece { id, offset })
+fn number(data: &[u8], at: usize) -> Option<u32> {
+    data.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
 }
 
 /// Defects that are kept of one tree.

@@ -1,9 +1,10 @@
 //! What the check of one tree has found so far.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use super::StructureDefect;
-use super::plan::Tree;
+use super::plan::{Kind, Tree};
 use super::report::TreeCounts;
 use super::tree::Range;
 use super::words::{affected, affected_rows};
@@ -17,6 +18,8 @@ pub(super) struct Outcome<'o> {
     pub(super) incomplete: bool,
     /// Logs still change pages of it.
     pub(super) moving: bool,
+    /// Pages of long values with a defect, with the values that may lie in them.
+    pub(super) lost: Vec<(PageNumber, Range)>,
     /// The caller wants no more.
     pub(super) stopped: bool,
     /// How bad a contradiction is: no more than a warning where logs would be needed to judge it.
@@ -34,7 +37,8 @@ impl<'o> Outcome<'o> {
     ) -> Self {
         let findings = Findings::default();
         let (incomplete, moving, stopped) = (false, false, false);
-        Self { findings, counts, incomplete, moving, stopped, severity, page_size, progress }
+        let lost = Vec::new();
+        Self { findings, counts, incomplete, moving, lost, stopped, severity, page_size, progress }
     }
 
     /// Tells the caller of one more page.
@@ -55,13 +59,20 @@ impl<'o> Outcome<'o> {
         defect: StructureDefect,
         range: &Range,
     ) {
+        if tree.kind == Kind::LongValues && self.lost.len() < LOST {
+            self.lost.push((page, range.clone()));
+        }
         self.push(page, defect, affected(tree, range));
     }
 
     pub(super) fn push(&mut self, page: PageNumber, defect: StructureDefect, affected: Box<Affected>) {
-        // A wrong checksum is damage whatever the logs say.
-        let is_checksum = matches!(defect, StructureDefect::Unreadable | StructureDefect::ReadFailed(_));
-        let severity = if is_checksum { Severity::Error } else { self.severity };
+        let severity = match defect {
+            // A wrong checksum is damage whatever the logs say.
+            StructureDefect::Unreadable | StructureDefect::ReadFailed(_) => Severity::Error,
+            // Met in a database of the field that the engine reads.
+            StructureDefect::Overlap { .. } | StructureDefect::FreeBytes { .. } => Severity::Warning,
+            _ => self.severity,
+        };
         self.findings.push_place(finding(self.page_size, severity, page, defect, affected));
     }
 }
@@ -78,3 +89,6 @@ pub(super) fn finding(
     let affected = Some(affected);
     Finding { severity, place, kind: FindingKind::Structure(defect), affected }
 }
+
+/// Pages of one tree whose rows are named.
+const LOST: usize = 1000;

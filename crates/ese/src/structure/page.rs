@@ -8,11 +8,14 @@ use crate::bytes::Fields;
 use crate::reader::Page;
 use crate::view::{Node, PageView};
 
-/// The first defect of the tags or nodes of a page; `None` is sound.
+/// The worst defect of the tags or nodes of a page; `None` is sound.
 ///
 /// `scratch` is any vector, kept by the caller to spare the allocation.
 pub(super) fn layout(page: &Page, scratch: &mut Vec<(usize, usize, u16)>) -> Option<StructureDefect> {
-    tags(page, scratch).or_else(|| order(page.view()))
+    match (tags(page, scratch), order(page.view())) {
+        (Some(defect @ StructureDefect::Tag { .. }), _) | (_, Some(defect)) => Some(defect),
+        (defect, None) => defect,
+    }
 }
 
 /// Tags lie in the data of the page and do not overlap; what they leave is `cbFree`.
@@ -46,7 +49,7 @@ fn tags(page: &Page, scratch: &mut Vec<(usize, usize, u16)>) -> Option<Structure
         if let [(_, end, _), (start, _, tag)] = pair
             && start < end
         {
-            return Some(StructureDefect::Tag { tag: *tag });
+            return Some(StructureDefect::Overlap { tag: *tag });
         }
     }
     let computed = room.saturating_sub(used);

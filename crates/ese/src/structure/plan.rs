@@ -89,7 +89,7 @@ impl Tree<'_> {
         match (self.kind, self.index) {
             (Kind::Space, _) => String::from("space"),
             (_, Some(index)) => format!("index `{}`", index.name),
-            (Kind::LongValues, _) => String::from("long values"),
+            (Kind::LongValues, _) => String::from(LONG_VALUES),
             (_, None) => String::from(if self.table.is_some() { "rows" } else { "space" }),
         }
     }
@@ -99,6 +99,9 @@ impl Tree<'_> {
         Self { root, kind: Kind::Space, ..*self }
     }
 }
+
+/// The part of a table that a tree of long values is.
+pub(super) const LONG_VALUES: &str = "long values";
 
 /// Object and root page of the database itself.
 const SYSTEM: (u32, PageNumber) = (1, PageNumber(1));

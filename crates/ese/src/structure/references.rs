@@ -7,7 +7,8 @@ use super::defect::StructureDefect;
 use super::finish::Relations;
 use super::plan::Plan;
 use super::report::TreeReport;
-use super::{record, words};
+use super::tree::Range;
+use super::{long_values, record, words};
 use crate::bytes::length;
 use crate::finding::Severity;
 use crate::numbers::PageNumber;
@@ -48,6 +49,30 @@ pub(super) fn check<S: PageSource>(all: &mut Relations<'_, '_, S>, trees: &[Tree
             all.report(Severity::Info, plan, root, defect, String::new());
         }
     }
+}
+
+/// The rows whose long values lie in pages with a defect, by page.
+pub(super) fn lost<S: PageSource>(
+    all: &Relations<'_, '_, S>,
+    trees: &[TreeReport],
+) -> Vec<(PageNumber, String)> {
+    let mut lost = Vec::new();
+    for tree in trees.iter().filter(|tree| !tree.lost.is_empty()) {
+        let Plan::LongValues(number) = tree.plan else { continue };
+        let rows = trees.iter().find(|rows| rows.plan == Plan::Rows(number));
+        let (Some(rows), Some(table)) = (rows, all.database.tables().get(number)) else { continue };
+        let id = |key: &Option<Vec<u8>>, open| key.as_deref().map_or(open, long_values::first_id);
+        let ids = |range: &Range| id(&range.from, 0)..=id(&range.to, u64::MAX);
+        let ranges: Vec<_> = tree.lost.iter().map(|(page, range)| (*page, ids(range))).collect();
+        let wanted = |id: &u64| ranges.iter().any(|(_, range)| range.contains(id));
+        let wanted = rows.rows.references.iter().copied().filter(wanted).take(KEPT).collect();
+        let owners = owners(all, table, wanted);
+        for (page, range) in ranges {
+            let mut rows = owners.iter().filter(|(id, _)| range.contains(id)).map(|(_, row)| row.clone());
+            lost.push((page, in_words(&mut rows)));
+        }
+    }
+    lost
 }
 
 /// References that lead nowhere; when `counts`, also wrong counts, and values without references.
@@ -99,12 +124,12 @@ fn owners<S: PageSource>(all: &Relations<'_, '_, S>, table: &Table, ids: Vec<u64
 }
 
 fn rows_of(owners: &[(u64, String)], id: u64) -> String {
-    let mut rows: Vec<String> = Vec::new();
-    for (_, row) in owners.iter().filter(|(own, _)| *own == id) {
-        if !rows.contains(row) {
-            rows.push(row.clone());
-        }
-    }
+    in_words(&mut owners.iter().filter(|(own, _)| *own == id).map(|(_, row)| row.clone()))
+}
+
+fn in_words(rows: &mut dyn Iterator<Item = String>) -> String {
+    let mut rows: Vec<String> = rows.collect();
+    rows.dedup();
     let all = rows.len();
     rows.truncate(SHOWN);
     words::list(&rows, all)

@@ -10,6 +10,7 @@ use super::outcome::Outcome;
 use super::plan::{Plan, Tree};
 use super::rows::RowFacts;
 use super::space::{Owners, Space};
+use super::tree::Range;
 use crate::finding::{Finding, Findings};
 use crate::numbers::PageNumber;
 
@@ -30,8 +31,10 @@ pub struct StructureReport {
     pub(super) owners: Owners,
     /// Everything is known of which pages are in use.
     pub(super) is_complete: bool,
-    /// Which pages are free is known.
+    /// Which tree owns each page is known.
     pub(super) is_space_known: bool,
+    /// Which pages are free is known.
+    pub(super) is_free_known: bool,
 }
 
 impl StructureReport {
@@ -89,6 +92,7 @@ pub struct TreeReport {
     pub(super) space: Space,
     pub(super) rows: RowFacts,
     pub(super) values: LongValues,
+    pub(super) lost: Vec<(PageNumber, Range)>,
 }
 
 impl TreeReport {
@@ -103,12 +107,14 @@ impl TreeReport {
             space: Space::default(),
             rows: RowFacts::default(),
             values: LongValues::default(),
+            lost: Vec::new(),
         }
     }
 
     pub(super) fn take(&mut self, outcome: Outcome<'_>) {
         self.findings = outcome.findings;
         self.counts = outcome.counts;
+        self.lost = outcome.lost;
         self.incomplete = outcome.incomplete;
         self.moving = outcome.moving;
         self.stopped = outcome.stopped;

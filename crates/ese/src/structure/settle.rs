@@ -72,8 +72,8 @@ impl StructureReport {
             return self.used(page).map_or(Verdict::Unknown, Verdict::InUse);
         }
         let (owner, free) = (self.owners.owner(page), self.owners.is_free(page));
-        let outside = self.is_space_known && (free || owner == 0);
-        let is_unused = outside || (self.is_complete && self.suppressed == 0);
+        let outside = self.is_space_known && owner == 0;
+        let is_unused = outside || (self.is_free_known && free) || (self.is_complete && self.suppressed == 0);
         if is_unused { Verdict::Unused } else { Verdict::Unknown }
     }
 

@@ -97,8 +97,12 @@ impl<S: PageSource> Walk<'_, '_, S> {
             self.follows = false;
         }
         let view = parent.page.view();
-        let Some(child) = view.node(line).and_then(|node| node.child()) else {
+        if line >= view.len() {
             self.above.pop();
+            return true;
+        }
+        let Some(child) = view.node(line).and_then(|node| node.child()) else {
+            self.gap();
             return true;
         };
         let range = if parent.settled { child_range(view, line, &parent.range) } else { Range::default() };
@@ -148,7 +152,7 @@ impl<S: PageSource> Walk<'_, '_, S> {
             let unusable = matches!(defect, StructureDefect::Tag { .. } | StructureDefect::Node { .. });
             self.outcome.report_range(self.tree, number, defect, &range);
             if unusable {
-                return self.gap();
+                self.gap();
             }
         }
         let view = page.view();
@@ -192,7 +196,8 @@ impl<S: PageSource> Walk<'_, '_, S> {
         if let Some(defect) = outside(view, range) {
             self.outcome.report_range(self.tree, number, defect, range);
         }
-        if view.flags().is_leaf() {
+        // A root in motion may be about to get one more level.
+        if view.flags().is_leaf() && !self.outcome.moving {
             let found = self.above.len();
             let expected = *self.height.get_or_insert(found);
             if found != expected {

@@ -65,7 +65,7 @@ fn compare(database: &Database<Vec<u8>>, name: &str, facts: &Json, lines: &[&str
 }
 
 /// The row in the words of the data's description.
-fn text(database: &Database<Vec<u8>>, table: &Table, row: &Row) -> String {
+pub(crate) fn text(database: &Database<Vec<u8>>, table: &Table, row: &Row) -> String {
     let mut columns: Vec<_> = table.columns.iter().collect();
     columns.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
     let column = |column: &ese::Column| {

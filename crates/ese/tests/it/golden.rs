@@ -1,5 +1,7 @@
 //! Every table of every field database against the golden dumps and the expected numbers of the data.
 
+mod judged;
+
 use std::path::PathBuf;
 
 use ese::{Column, ColumnType, Database, Row, Table, Value};

@@ -1,9 +1,10 @@
 //! Format 7: how far the chain of `LRCHECKSUM` records proves the bytes of a log.
 
 use super::reader::LogReadError;
-use super::stream::Stream;
+use super::stream::{Behind, Stream};
 use crate::bytes::{Fields, index};
 use crate::database::Origin;
+use crate::finding::FindingKind;
 use crate::log::{LogHeader, LogVerifier};
 use crate::source::PageSource;
 
@@ -18,11 +19,17 @@ pub(super) fn stream<S: PageSource>(source: &S, header: &LogHeader) -> Result<St
     let mut verifier = LogVerifier::new(Origin::Raw, None);
     verifier.push(&bytes);
     let report = verifier.finish();
-    let sound = report.segments.valid;
-    let is_broken = report.findings.iter().any(|finding| finding.code().starts_with("range-"));
-    let end = covered(&bytes, sound);
-    let broken = is_broken.then_some(end);
-    Ok(Stream::ranges(header.generation, bytes, (LogHeader::LENGTH, end), broken))
+    let has = |wanted: fn(&FindingKind) -> bool| report.findings.iter().any(|finding| wanted(&finding.kind));
+    let end = covered(&bytes, report.segments.valid);
+    let behind = if has(|kind| matches!(kind, FindingKind::RangeChecksum { .. } | FindingKind::RangeMissing))
+    {
+        Behind::Damage
+    } else if has(|kind| matches!(kind, FindingKind::Torn { .. })) {
+        Behind::Torn
+    } else {
+        Behind::Nothing
+    };
+    Ok(Stream::ranges(header.generation, bytes, (LogHeader::LENGTH, end), behind))
 }
 
 /// Where the bytes end that the first `links` records of the chain cover.

@@ -78,23 +78,25 @@ fn engine(kind: u8, f: Fields<'_>) -> Operation<'_> {
 
 /// Attachments and sizes of databases.
 fn database(kind: u8, f: Fields<'_>) -> Operation<'_> {
-    let path = |at: usize, flags: usize| DatabasePath {
-        bytes: Tail::behind(f, at).0,
-        is_utf16: f.u8(flags) & 8 != 0,
-    };
+    let path =
+        |at: usize, is_utf16: u8| DatabasePath { bytes: Tail::behind(f, at).0, is_utf16: is_utf16 != 0 };
     match kind {
         14 => {
             let at = if f.u8(42) & 4 != 0 { 47 } else { 43 };
-            Operation::CreateDb { dbid: f.u8(3), signature: Signature::at(f, 12), path: path(at, 42) }
+            Operation::CreateDb {
+                dbid: f.u8(3),
+                signature: Signature::at(f, 12),
+                path: path(at, f.u8(42) & 8),
+            }
         }
         15 => Operation::AttachDb {
             dbid: f.u8(3),
             consistent: LogPosition::at(f, 8),
             signature: Signature::at(f, 16),
             log_signature: Signature::at(f, 44),
-            path: path(75, 74),
+            path: path(75, f.u8(74) & 8),
         },
-        16 => Operation::DetachDb { dbid: f.u8(3), path: path(7, 6) },
+        16 => Operation::DetachDb { dbid: f.u8(3), path: path(7, f.u8(6) & 0x10) },
         68 => Operation::ExtendDb { dbid: f.u8(5), last: PageNumber(f.u32(6)) },
         70 => Operation::ScanCheck { dbid: f.u8(5), page: PageNumber(f.u32(6)), dbtime: f.u64(26) },
         72 => Operation::ReAttach {

@@ -40,6 +40,8 @@ pub struct LogReader<S> {
     /// The record in fragments that is being put together, or was returned last.
     fragments: Fragments,
     is_over: bool,
+    /// Whether the last write of format 7 ends inside a record.
+    is_torn: bool,
 }
 
 #[derive(Debug, Default)]
@@ -117,7 +119,8 @@ impl<S: PageSource> LogReader<S> {
             LogFormat::Segments => Stream::segments(header.generation, source.size()),
             LogFormat::Ranges => chain::stream(&source, &header)?,
         };
-        Ok(Self { source, header, attachments, stream, fragments: Fragments::default(), is_over: false })
+        let fragments = Fragments::default();
+        Ok(Self { source, header, attachments, stream, fragments, is_over: false, is_torn: false })
     }
 
     /// The header.
@@ -152,7 +155,7 @@ impl<S: PageSource> LogReader<S> {
 
     /// Whether the file ends inside a record, which is right only for the last write of a crash.
     pub fn is_unfinished(&self) -> bool {
-        self.fragments.is_open
+        self.fragments.is_open || self.is_torn
     }
 
     fn find(&mut self) -> Result<Option<(LogPosition, Found)>, LogReadError> {
@@ -164,10 +167,15 @@ impl<S: PageSource> LogReader<S> {
                 }
             };
             let kind = rest.first().copied().unwrap_or(0);
-            let length = size(rest).map_err(|why| match why {
-                NoSize::Unknown => LogReadError::Unknown { kind, at },
-                NoSize::Cut => LogReadError::Cut { kind: RecordType(kind), at },
-            })?;
+            let length = match size(rest) {
+                Ok(length) => length,
+                Err(NoSize::Unknown) => return Err(LogReadError::Unknown { kind, at }),
+                Err(NoSize::Cut) => {
+                    self.is_torn = self.stream.is_torn()?;
+                    let cut = LogReadError::Cut { kind: RecordType(kind), at };
+                    return if self.is_torn { Ok(None) } else { Err(cut) };
+                }
+            };
             self.fragments.drop_torn(rest, at);
             if matches!(kind, FRAGMENT_BEGIN | FRAGMENT) {
                 let piece = rest.get(..length).unwrap_or(&[]);

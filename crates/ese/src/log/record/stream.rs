@@ -25,8 +25,18 @@ pub(super) struct Stream {
     segments: u32,
     /// Next segment.
     next: u32,
-    /// Where the chain is broken, behind the end.
-    broken: Option<LogPosition>,
+    behind: Behind,
+}
+
+/// What stands behind the end of a chain of ranges.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Behind {
+    /// Nothing; also in format 8.
+    Nothing,
+    /// A write that a crash has cut off.
+    Torn,
+    /// Damage.
+    Damage,
 }
 
 /// What follows.
@@ -40,7 +50,17 @@ impl Stream {
     pub(super) fn segments(generation: Generation, size: u64) -> Self {
         let segments = u32::try_from(size >> 12).unwrap_or(u32::MAX);
         let (window, first) = (Vec::new(), 1);
-        Self { generation, window, sector: SEGMENT, first, at: 0, end: 0, segments, next: 1, broken: None }
+        Self {
+            generation,
+            window,
+            sector: SEGMENT,
+            first,
+            at: 0,
+            end: 0,
+            segments,
+            next: 1,
+            behind: Behind::Nothing,
+        }
     }
 
     /// Format 7: the file from its start, and where its records start and end.
@@ -48,21 +68,21 @@ impl Stream {
         generation: Generation,
         window: Vec<u8>,
         (at, end): (usize, usize),
-        broken: Option<usize>,
+        behind: Behind,
     ) -> Self {
-        let mut own = Self {
-            generation,
-            window,
-            sector: SECTOR,
-            first: 0,
-            at,
-            end,
-            segments: 0,
-            next: 0,
-            broken: None,
-        };
-        own.broken = broken.map(|at| own.place(at));
-        own
+        Self { generation, window, sector: SECTOR, first: 0, at, end, segments: 0, next: 0, behind }
+    }
+
+    /// Whether the record here goes on behind the last range that is proven.
+    ///
+    /// # Errors
+    /// More than the last write is damaged.
+    pub(super) fn is_torn(&self) -> Result<bool, LogReadError> {
+        match self.behind {
+            Behind::Nothing => Ok(false),
+            Behind::Torn => Ok(true),
+            Behind::Damage => Err(LogReadError::Damaged(self.place(self.end))),
+        }
     }
 
     /// The next record of this segment and where it is, with all bytes behind; fill is skipped; `None` when there are none.
@@ -94,9 +114,7 @@ impl Stream {
 
     /// Opens the next segment.
     pub(super) fn advance<S: PageSource>(&mut self, source: &S) -> Result<Segment, LogReadError> {
-        if let Some(at) = self.broken.take() {
-            return Err(LogReadError::Damaged(at));
-        }
+        self.is_torn()?;
         let number = self.next;
         let Some(class) = self.load(source, number)? else { return Ok(Segment::End) };
         match class {

@@ -1,0 +1,142 @@
+//! Full verification: of a backup before the logs go, of an increment against its chain.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use certsrv::CaDirectory;
+use csbackup::manifest::Severity;
+use csbackup::{
+    BackupOptions, NoteBody, Quiet, Requested, SetState, StoredSet, TruncationOutcome, VerifyLevel, VerifyReport,
+    verify_set,
+};
+use testkit::ca::authority;
+use testkit::world::{World, names, tree};
+
+const PAGE: usize = 4096;
+
+fn world() -> Option<World> {
+    let set = testkit::data::engine_set("main")?;
+    Some(World::with_ca(|dir| CaDirectory::create_from_engine_set(dir, &authority(), &set).unwrap()))
+}
+
+fn full() -> BackupOptions {
+    BackupOptions { kind: Requested::Auto, verify: VerifyLevel::Full, ..BackupOptions::default() }
+}
+
+fn verify(world: &World, set: &StoredSet, level: VerifyLevel) -> VerifyReport {
+    verify_set(&world.medium, &world.catalogue(), set, level, &Quiet).unwrap()
+}
+
+fn file(folder: &Path, end: &str) -> PathBuf {
+    let names = names(folder);
+    folder.join(names.iter().find(|name| name.ends_with(end)).unwrap())
+}
+
+/// Codes and texts of the errors.
+fn errors(report: &VerifyReport) -> Vec<String> {
+    let errors = report.all_findings().filter(|(_, finding)| finding.severity == Severity::Error);
+    errors.map(|(file, finding)| format!("{file} {} {}", finding.code, finding.text)).collect()
+}
+
+/// Changes page `number` of a database and makes its checksum right again.
+fn change(database: &Path, number: u32, change: impl FnOnce(&mut [u8])) {
+    let mut bytes = fs::read(database).unwrap();
+    let at = (usize::try_from(number).unwrap() + 1) * PAGE;
+    let page = &mut bytes[at..at + PAGE];
+    change(page);
+    let sum = ese::xor_ecc(page, number, ese::Block::WithChecksum).unwrap();
+    page[..8].copy_from_slice(&sum.to_le_bytes());
+    fs::write(database, bytes).unwrap();
+}
+
+/// A leaf of the table of certificates that no log changes.
+fn a_leaf(database: &Path) -> u32 {
+    let database = ese::Database::open(fs::read(database).unwrap()).unwrap();
+    let table = database.table("Certificates").unwrap();
+    database.rows(table).flatten().nth(20).unwrap().page().0
+}
+
+#[test]
+fn a_life_of_backups_is_proven_before_each_truncation() {
+    let Some(mut world) = world() else { return };
+    for number in 0..3 {
+        if number > 0 {
+            world.advance();
+        }
+        let outcome = world.run_with(&full()).unwrap();
+        assert_eq!(outcome.truncation.outcome, TruncationOutcome::Done);
+        let notes = &outcome.sets[0].notes;
+        let verified = notes.iter().position(|note| matches!(note.body, NoteBody::Verified { .. }));
+        let truncated = notes.iter().position(|note| matches!(note.body, NoteBody::Truncation { .. }));
+        assert!(verified.unwrap() < truncated.unwrap());
+        let report = verify(&world, &outcome.sets[0], VerifyLevel::Deep);
+        assert_eq!(errors(&report), [] as [String; 0]);
+        let proof = &report.proofs[0];
+        let logs = proof.logs.unwrap();
+        assert_eq!((report.proofs.len(), logs.mismatches), (1, 0));
+        assert!(logs.redone > 0 && logs.new_pages > 0);
+        // An increment has no trees of its own; its logs are followed from the database of its chain.
+        assert_eq!(proof.trees == 0, number > 0);
+    }
+    assert_eq!(world.states(), [SetState::Good, SetState::Good, SetState::Good]);
+}
+
+#[test]
+fn a_page_that_only_its_tree_betrays_keeps_the_logs_on_the_ca() {
+    let Some(world) = world() else { return };
+    let root = world.ca.path();
+    let (database, _) = tree(root).into_iter().find(|(path, _)| path.extension().is_some_and(|end| end == "edb")).unwrap();
+    let database = root.join(database);
+    let leaf = a_leaf(&database);
+    // The object that the page belongs to.
+    change(&database, leaf, |page| page[24] ^= 1);
+    let before = names(&world.ca.path().join("CertLog"));
+
+    let outcome = world.run_with(&full()).unwrap();
+
+    assert_eq!(outcome.truncation.outcome, TruncationOutcome::Withheld);
+    assert_eq!(names(&world.ca.path().join("CertLog")), before);
+    assert_eq!(world.states(), [SetState::Damaged]);
+    let report = verify(&world, &outcome.sets[0], VerifyLevel::Full);
+    let errors = errors(&report);
+    assert!(errors.iter().any(|error| error.contains(&format!("page {leaf} "))), "{errors:?}");
+    let affected = report.all_findings().find_map(|(_, finding)| finding.affected.clone()).unwrap();
+    assert!(affected.starts_with("table `Certificates`, rows"), "{affected}");
+    // What passes by cannot see it.
+    let report = verify(&world, &outcome.sets[0], VerifyLevel::Stream);
+    assert_eq!(report.worst(), None);
+}
+
+#[test]
+fn a_lost_write_in_an_increments_base_is_found_by_its_logs() {
+    let Some(mut world) = world() else { return };
+    world.run_with(&full()).unwrap();
+    world.advance();
+    let increment = world.run_with(&full()).unwrap().sets[0].clone();
+    assert_eq!(errors(&verify(&world, &increment, VerifyLevel::Full)), [] as [String; 0]);
+
+    let base = world.sets()[0].clone();
+    let database = file(&world.path_of(&base).join("DataBase"), ".edb");
+    // A page as it was before: an older change counter.
+    let redone = {
+        let database = ese::Database::open(fs::read(&database).unwrap()).unwrap();
+        let old = |number: &u32| database.page(ese::PageNumber(*number)).is_ok_and(|page| page.view().dbtime() > 100);
+        (100..database.page_count()).find(|number| old(number) && is_changed(&world, &base, *number)).unwrap()
+    };
+    change(&database, redone, |page| page[8..16].copy_from_slice(&100_u64.to_le_bytes()));
+    let errors = errors(&verify(&world, &increment, VerifyLevel::Full));
+    assert!(errors.iter().any(|error| error.contains(&format!("page {redone}"))), "{errors:?}");
+}
+
+/// Do the logs of the set go on changing a page?
+fn is_changed(world: &World, set: &StoredSet, number: u32) -> bool {
+    let folder = world.path_of(set).join("DataBase");
+    let source = fs::read(file(&folder, ".edb")).unwrap();
+    let database = ese::Database::open(source.as_slice()).unwrap();
+    let header = database.header().unwrap();
+    let mut redo = ese::DryRedo::new(header, ese::page_dbtimes(source.as_slice(), header.page_size));
+    let mut logs: Vec<String> = names(&folder).into_iter().filter(|name| name.ends_with(".log")).collect();
+    logs.sort();
+    logs.iter().for_each(|log| redo.push_log(fs::read(folder.join(log)).unwrap()).unwrap());
+    redo.finish().pages.contains(ese::PageNumber(number))
+}
