@@ -5,7 +5,7 @@ use std::iter::Peekable;
 
 use ese::PageSource;
 
-use crate::{CaDatabase, CertificateSummary, CrlSummary, Disposition, Lost, RequestSummary};
+use crate::{CaDatabase, Cause, CertificateSummary, CrlSummary, Disposition, Lost, RequestSummary};
 
 /// What the newer of two databases has to tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,8 +53,9 @@ impl Entry {
 
     /// A value that cannot be read is no change.
     fn is_readable(&self) -> bool {
-        let request = self.request.as_ref().is_none_or(|request| request.error.is_none());
-        request && self.certificate.as_ref().is_none_or(|certificate| certificate.error.is_none())
+        let request = self.request.as_ref().and_then(|request| request.error.as_ref());
+        let certificate = self.certificate.as_ref().and_then(|certificate| certificate.error.as_ref());
+        [request, certificate].into_iter().flatten().all(|error| error.cause == Cause::Content)
     }
 }
 

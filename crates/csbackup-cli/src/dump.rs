@@ -55,7 +55,7 @@ impl Lines {
 
     /// There is more than was asked for.
     fn more(&self, limit: u64) {
-        self.printer.note(&format!("the first {limit} are shown; `--limit` shows more"));
+        self.printer.note(&format!("the first {limit}; `--limit` shows more"));
     }
 }
 

@@ -231,7 +231,7 @@ fn verified_how(set: &StoredSet) -> String {
     });
     if let Some((note, worst, findings)) = later {
         let worst = worst.map_or("nothing found".to_owned(), |worst| format!("{findings} findings, worst {worst:?}"));
-        parts.push(format!("verified again {}: {}", note.at, worst.to_lowercase()));
+        parts.push(format!("verified {}: {}", note.at, worst.to_lowercase()));
     }
     parts.join("; ")
 }

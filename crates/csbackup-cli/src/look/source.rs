@@ -31,7 +31,7 @@ pub(super) fn open(
     };
     let look = match dir {
         // Beside the sets of a directory any path can be named, to compare it with them.
-        Some(dir) if !path.exists() || dir.join(name).exists() => of_set(&which(Some(dir)))?,
+        Some(dir) if !path.exists() => of_set(&which(Some(dir)))?,
         _ if set_folder(path)?.is_some() => of_set(&which(None))?,
         _ if !path.exists() => {
             anyhow::bail!("there is no `{name}` here; to name a set by its id, give `--dir`")

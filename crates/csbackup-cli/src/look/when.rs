@@ -1,10 +1,12 @@
 //! Times as people give them.
 
-use anyhow::Context as _;
 use ca_database::FileTime;
+use clap::error::ErrorKind;
 use time::format_description::well_known::Rfc3339;
 use time::macros::{format_description, time};
 use time::{Date, Duration, OffsetDateTime};
+
+use crate::exit::usage;
 
 /// A time on the command line: a moment, or a distance from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,7 @@ pub(crate) fn now() -> anyhow::Result<FileTime> {
 }
 
 fn moment(at: Option<OffsetDateTime>) -> anyhow::Result<FileTime> {
-    at.and_then(|at| FileTime::try_from(at).ok())
-        .context("a time is out of range: the CA counts from 1601 to 9999")
+    let moment = at.and_then(|at| FileTime::try_from(at).ok());
+    let text = "a time is out of range: the CA counts from 1601 to 9999";
+    moment.ok_or_else(|| usage(ErrorKind::ValueValidation, text))
 }

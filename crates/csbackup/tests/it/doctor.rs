@@ -109,7 +109,7 @@ fn sound_folders_are_fine_and_in_the_state_that_they_are_in() {
         let found = look(&main.join(folder), None);
         assert_eq!(found.verdict(), Verdict::Fine, "{folder}: {found:#?}");
         assert_eq!((&found.databases[0].state, found.databases[0].required), (&state, required), "{folder}");
-        assert_eq!(found.checkpoint.is_fine(), true, "{folder}");
+        assert!(found.checkpoint.is_fine(), "{folder}");
         let last = found.remedies.last().unwrap();
         match state {
             DatabaseState::BackupCopy => assert!(matches!(last, Remedy::Register { .. }), "{last:?}"),

@@ -30,7 +30,7 @@ fn certificate(id: i32) -> CertificateSummary {
         request_id: id,
         serial: Some(format!("{:038x}", u64::try_from(id).unwrap() * 0x9e37_79b9_7f4a_7c15)),
         sha1: Some(format!("{id:040x}")),
-        sha256: None,
+        sha256: Some(format!("{:064x}", u64::try_from(id).unwrap() << 20)),
         subject: Some(format!("CN=host{id}.example.test")),
         issuer: Some("CN=Example CA".to_owned()),
         issuer_id: Some(0),
@@ -138,7 +138,8 @@ fn a_certificate_is_found_by_serial_number_and_thumbprint() {
         let wanted = certificate(id);
         assert_eq!(index.find(wanted.serial.as_ref().unwrap()).unwrap(), [wanted.clone()]);
         let spelled = wanted.sha1.as_ref().unwrap().to_uppercase().replace("00", "00 ");
-        assert_eq!(index.find(&spelled).unwrap(), [wanted]);
+        assert_eq!(index.find(&spelled).unwrap(), [wanted.clone()]);
+        assert_eq!(index.find(wanted.sha256.as_ref().unwrap()).unwrap(), [wanted]);
     }
     assert_eq!(index.find("1234").unwrap(), []);
 }

@@ -167,7 +167,10 @@ impl Finding {
             }
             // Settled by the trees: the page is in use.
             FindingKind::PageChecksum { .. } | FindingKind::PageMisplaced { .. } if self.affected.is_some() => {
-                "this copy has lost what is on the page; use another backup for it"
+                match self.severity {
+                    Severity::Error => "this copy has lost what is on the page; use another backup for it",
+                    _ => "nothing refers to the page: no content is lost",
+                }
             }
             // As an error it is in a streamed copy: see `Origin::Streamed`.
             FindingKind::SingleBit { refused: false, .. } if matches!(self.severity, Severity::Warning) => {

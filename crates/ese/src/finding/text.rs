@@ -16,7 +16,10 @@ impl fmt::Display for Finding {
 
 impl fmt::Display for Affected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "table `{}`, {}", self.table, self.part)?;
+        if !self.table.is_empty() {
+            write!(f, "table `{}`, ", self.table)?;
+        }
+        f.write_str(&self.part)?;
         if self.rows.is_empty() { Ok(()) } else { write!(f, ", {}", self.rows) }
     }
 }
