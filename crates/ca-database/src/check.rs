@@ -95,7 +95,7 @@ impl fmt::Display for CaFinding {
 /// every row of Requests, Certificates and CRLs once.
 ///
 /// A streamed copy is of several moments: a row may be there and its partner not yet. Such pairs are only judged
-/// in a database that was shut down cleanly.
+/// in a database that was shut down cleanly. The first thousand findings are kept.
 pub fn check<S: PageSource>(database: &CaDatabase<S>) -> Vec<CaFinding> {
     let mut findings: Vec<CaFinding> =
         database.missing_tables().into_iter().map(CaFinding::NoTable).collect();
@@ -103,7 +103,7 @@ pub fn check<S: PageSource>(database: &CaDatabase<S>) -> Vec<CaFinding> {
     for row in database.certificates() {
         match row {
             Ok(row) => of_certificate(&row, whole, &mut findings),
-            Err(lost) => findings.push(CaFinding::Lost(lost)),
+            Err(lost) => keep(&mut findings, CaFinding::Lost(lost)),
         }
     }
     // What is lost was told above.
@@ -113,7 +113,7 @@ pub fn check<S: PageSource>(database: &CaDatabase<S>) -> Vec<CaFinding> {
     for row in database.crls() {
         match row {
             Ok(row) => of_crl(&row, &mut findings),
-            Err(lost) => findings.push(CaFinding::Lost(lost)),
+            Err(lost) => keep(&mut findings, CaFinding::Lost(lost)),
         }
     }
     findings
@@ -122,10 +122,10 @@ pub fn check<S: PageSource>(database: &CaDatabase<S>) -> Vec<CaFinding> {
 fn of_certificate(row: &CertificateRow, whole: bool, findings: &mut Vec<CaFinding>) {
     let request_id = row.summary.request_id;
     if whole && row.summary.request.is_none() {
-        findings.push(CaFinding::NoRequest { request_id });
+        keep(findings, CaFinding::NoRequest { request_id });
     }
     if let Some(why) = &row.summary.error {
-        findings.push(CaFinding::Unreadable { table: "Certificates", id: request_id, why: why.clone() });
+        keep(findings, CaFinding::Unreadable { table: "Certificates", id: request_id, why: why.clone() });
     }
     if row.der.is_none() {
         return;
@@ -133,30 +133,38 @@ fn of_certificate(row: &CertificateRow, whole: bool, findings: &mut Vec<CaFindin
     if !row.fits_recorded_hash()
         && let (Some(recorded), Some(computed)) = (row.recorded_hash.clone(), row.summary.sha1.clone())
     {
-        findings.push(CaFinding::Hash { request_id, recorded, computed });
+        keep(findings, CaFinding::Hash { request_id, recorded, computed });
     }
     if let (Some(recorded), Some(found)) = (row.recorded_serial.clone(), row.summary.serial.clone())
         && recorded != found
     {
-        findings.push(CaFinding::Serial { request_id, recorded, found });
+        keep(findings, CaFinding::Serial { request_id, recorded, found });
     }
 }
 
 fn of_request(row: &RequestSummary, findings: &mut Vec<CaFinding>) {
     let (request_id, disposition) = (row.request_id, row.facts.disposition);
     if disposition.has_certificate() && row.serial.is_none() {
-        findings.push(CaFinding::NoCertificate { request_id, disposition });
+        keep(findings, CaFinding::NoCertificate { request_id, disposition });
     }
 }
 
 fn of_crl(row: &CrlRow, findings: &mut Vec<CaFinding>) {
     let row_id = row.summary.row_id;
     if let Some(why) = &row.summary.error {
-        findings.push(CaFinding::Unreadable { table: "CRLs", id: row_id, why: why.clone() });
+        keep(findings, CaFinding::Unreadable { table: "CRLs", id: row_id, why: why.clone() });
     }
     if let Some((recorded, found)) = row.summary.number.zip(row.summary.own_number.clone())
         && recorded.to_string() != found
     {
-        findings.push(CaFinding::CrlNumber { row_id, recorded, found });
+        keep(findings, CaFinding::CrlNumber { row_id, recorded, found });
     }
 }
+
+fn keep(findings: &mut Vec<CaFinding>, finding: CaFinding) {
+    if findings.len() < KEPT {
+        findings.push(finding);
+    }
+}
+
+const KEPT: usize = 1000;

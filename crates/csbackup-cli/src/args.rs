@@ -13,8 +13,8 @@ mod restore;
 mod rows;
 
 pub(crate) use key::KeyArgs;
-pub(crate) use place::{Ca as TheCa, Library, Logon, PasswordSource, Place, Shares};
 pub(crate) use look::*;
+pub(crate) use place::{Ca as TheCa, Library, Logon, PasswordSource, Place, Shares};
 pub(crate) use restore::{Part, Restore};
 pub(crate) use rows::*;
 

@@ -8,7 +8,8 @@ use certadm::CertServer as _;
 use certsrv::{CaDirectory, HexHash, Role, Server, ServerOptions, User};
 use csbackup::manifest::{Kind, Severity};
 use csbackup::{
-    VerifyLevel,     BackupOptions, Catalogue, Directory, Folder, MappedFiles, RestoreOptions, RestoreTarget, StoredSet,
+    BackupOptions, Catalogue, Directory, Folder, MappedFiles, RestoreOptions, RestoreTarget, StoredSet,
+    VerifyLevel,
 };
 use csra_client::{RemoteCa, Target};
 use rpc_auth::{Account, Credentials, Method, Proof, Secret};
@@ -117,8 +118,13 @@ impl Life {
         let increment = self.backup(Kind::Incremental)?;
         self.show.step("everything is verified: each page, each log segment, each hash");
         for set in [&full, &increment] {
-            let report =
-                csbackup::verify_set(&self.medium, &self.catalogue()?, set, VerifyLevel::Full, &Reporter::new(self.printer))?;
+            let report = csbackup::verify_set(
+                &self.medium,
+                &self.catalogue()?,
+                set,
+                VerifyLevel::Full,
+                &Reporter::new(self.printer),
+            )?;
             let exit = report::verified(self.printer, set.id.as_str(), &report);
             ensure!(exit == Exit::Done, "set {} is not good", set.id);
         }
@@ -162,7 +168,8 @@ impl Life {
         *bytes.get_mut(offset).context("the database is too small")? ^= 0x10;
         fs::write(&target, bytes).context("cannot write the copy")?;
 
-        let report = csbackup::verify_folder(&Folder::open(&copy)?, VerifyLevel::Full, &Reporter::new(self.printer))?;
+        let report =
+            csbackup::verify_folder(&Folder::open(&copy)?, VerifyLevel::Full, &Reporter::new(self.printer))?;
         report::verified(self.printer, "the damaged copy", &report);
         let named = report.all_findings().any(|(_, finding)| {
             finding.severity == Severity::Error && finding.text.starts_with(&format!("page {PAGE} "))
@@ -206,8 +213,11 @@ impl Life {
             report::bytes(plan.bytes()),
         );
         self.printer.result("compared", value, &text);
-        let report =
-            csbackup::verify_folder(&Folder::open(&to.join("CertLog"))?, VerifyLevel::Full, &Reporter::new(self.printer))?;
+        let report = csbackup::verify_folder(
+            &Folder::open(&to.join("CertLog"))?,
+            VerifyLevel::Full,
+            &Reporter::new(self.printer),
+        )?;
         let exit = report::verified(self.printer, "the restored folder", &report);
         ensure!(exit == Exit::Done, "the restored folder is not good");
         Ok(())

@@ -2,8 +2,8 @@
 
 use csbackup::manifest::{Content, FileEntry, Manifest, Severity};
 use csbackup::{
-    Catalogue, FindingEntry, LogProof, LogRange, LookState, NoteBody, Outcome, Overview, Proof, StoredSet, TruncationOutcome,
-    VerifyReport,
+    Catalogue, FindingEntry, LogProof, LogRange, LookState, NoteBody, Outcome, Overview, Proof, StoredSet,
+    TruncationOutcome, VerifyReport,
 };
 use serde_json::{Value, json};
 
@@ -224,13 +224,16 @@ pub(crate) fn list(printer: Printer, catalogue: &Catalogue) {
 /// What was verified of a set, and when.
 fn verified_how(set: &StoredSet) -> String {
     let mut parts = vec!["each page and log as it came in".to_owned()];
-    parts.extend(set.proven().map(|good| if good { "read back".to_owned() } else { "READ BACK BADLY".to_owned() }));
+    parts.extend(
+        set.proven().map(|good| if good { "read back".to_owned() } else { "READ BACK BADLY".to_owned() }),
+    );
     let later = set.notes.iter().rev().find_map(|note| match note.body {
         NoteBody::Verified { worst, findings } => Some((note, worst, findings)),
         _ => None,
     });
     if let Some((note, worst, findings)) = later {
-        let worst = worst.map_or("nothing found".to_owned(), |worst| format!("{findings} findings, worst {worst:?}"));
+        let worst =
+            worst.map_or("nothing found".to_owned(), |worst| format!("{findings} findings, worst {worst:?}"));
         parts.push(format!("verified {}: {}", note.at, worst.to_lowercase()));
     }
     parts.join("; ")
@@ -265,7 +268,10 @@ fn contents(overview: &Overview, state: &LookState) -> Vec<String> {
         let agents: Vec<String> =
             overview.recovery_agents.iter().map(|(agent, keys)| format!("{agent} ({keys})")).collect();
         let agents = if agents.is_empty() { "unknown".to_owned() } else { agents.join(", ") };
-        lines.push(format!("archived   {} keys; certificates of recovery agents: {agents}", overview.archived_keys));
+        lines.push(format!(
+            "archived   {} keys; certificates of recovery agents: {agents}",
+            overview.archived_keys
+        ));
     }
     if overview.lost + overview.incomplete > 0 {
         lines.push(format!(
@@ -330,7 +336,10 @@ pub(crate) fn show(
     let mut value = set_value(catalogue, set);
     if let Some(object) = value.as_object_mut() {
         object.insert("manifest".to_owned(), serde_json::to_value(manifest).unwrap_or_default());
-        object.insert("content".to_owned(), serde_json::to_value(content.map(|(own, _)| own)).unwrap_or_default());
+        object.insert(
+            "content".to_owned(),
+            serde_json::to_value(content.map(|(own, _)| own)).unwrap_or_default(),
+        );
         object.insert("notes".to_owned(), serde_json::to_value(&set.notes).unwrap_or_default());
     }
     printer.result("set", value, &lines.join("\n"));
@@ -344,7 +353,8 @@ fn proven(proof: &Proof) -> String {
     let mut parts = Vec::new();
     if proof.trees > 0 {
         let how = if proof.deep { "every index entry compared" } else { "indexes compared by a sample" };
-        parts.push(format!("{} trees of {} pages and {} nodes, {how}", proof.trees, proof.pages, proof.nodes));
+        parts
+            .push(format!("{} trees of {} pages and {} nodes, {how}", proof.trees, proof.pages, proof.nodes));
     }
     if let Some(logs) = &proof.logs {
         let LogProof { records, redone, new_pages, on_disk, mismatches } = logs;

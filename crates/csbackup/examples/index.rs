@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ca_database::{CertificateSummary, Disposition, RequestFacts, San};
 use csbackup::{Catalogue, Directory, IndexBuilder, IndexKey};
 
+#[expect(clippy::print_stdout, reason = "the answer is for a script")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(sets), Some(cache), Some(rows)) = (args.next(), args.next(), args.next()) else {

@@ -11,8 +11,8 @@ use crate::check::{Check, Checked, listed_generations, set_findings};
 use crate::manifest::{Content, EseFacts, FileEntry, FindingEntry, Kind, Manifest, Severity};
 use crate::medium::{Medium, StoredSet};
 use crate::place::Folder;
-use crate::transfer::READ_SIZE;
 use crate::source::{FileSource, SharedSource};
+use crate::transfer::READ_SIZE;
 use crate::{Catalogue, Error, Observer, SetState};
 use full::FullCheck;
 
@@ -243,7 +243,8 @@ impl<'a> Verification<'a> {
             } else if entry.content == Content::Database
                 && let Some(source) = source()
             {
-                let header = ese::Database::open(&source).ok().and_then(|database| database.header().copied());
+                let header =
+                    ese::Database::open(&source).ok().and_then(|database| database.header().copied());
                 let file = is_own.then(|| {
                     let (name, ese, findings) = (entry.name.clone(), entry.ese.clone(), Vec::new());
                     self.report.files.push(VerifiedFile { name, size: entry.size, ese, findings });
@@ -267,7 +268,8 @@ impl<'a> Verification<'a> {
         logs.sort_by_key(|(generation, _)| *generation);
         logs.dedup_by_key(|(generation, _)| *generation);
         let logs: Vec<&SharedSource> = logs.iter().map(|(_, source)| source).collect();
-        let logs_complete = !self.report.all_findings().any(|(_, finding)| finding.severity == Severity::Error);
+        let logs_complete =
+            !self.report.all_findings().any(|(_, finding)| finding.severity == Severity::Error);
         for database in std::mem::take(&mut self.databases) {
             let check = FullCheck {
                 file: &database.name,

@@ -11,8 +11,8 @@ use certadm::CertServer;
 use certsrv::{CaDirectory, CallLog, Fault, FaultRule, Faulty};
 use csbackup::manifest::Severity;
 use csbackup::{
-    VerifyLevel,     BackupOptions, Catalogue, Directory, Error, FindingEntry, MappedFiles, Medium, Observer, Outcome, Quiet,
-    Requested, SetState, Step, StoredSet, backup, verify_set,
+    BackupOptions, Catalogue, Directory, Error, FindingEntry, MappedFiles, Medium, Observer, Outcome, Quiet,
+    Requested, SetState, Step, StoredSet, VerifyLevel, backup, verify_set,
 };
 use tempfile::TempDir;
 
@@ -159,7 +159,8 @@ impl World {
         let catalogue = self.catalogue();
         let mut errors: Vec<String> = catalogue.unreadable.iter().map(ToString::to_string).collect();
         for set in catalogue.sets() {
-            let report = verify_set(&self.medium, &catalogue, set, VerifyLevel::Stream, &Quiet).expect("verify a set");
+            let report =
+                verify_set(&self.medium, &catalogue, set, VerifyLevel::Stream, &Quiet).expect("verify a set");
             let bad = report.all_findings().filter(|(_, finding)| finding.severity == Severity::Error);
             errors.extend(
                 bad.map(|(file, finding)| {

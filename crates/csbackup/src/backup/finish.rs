@@ -63,11 +63,7 @@ pub(super) fn finish(
 /// Verifies beyond the streaming part, as asked; returns the worst finding.
 ///
 /// A set that was not read back is not worth it.
-fn verify(
-    run: &Run<'_>,
-    set: &StoredSet,
-    proof: &Result<(), Error>,
-) -> Result<Option<FindingEntry>, Error> {
+fn verify(run: &Run<'_>, set: &StoredSet, proof: &Result<(), Error>) -> Result<Option<FindingEntry>, Error> {
     let level = run.options.verify;
     if level == VerifyLevel::Stream || proof.is_err() {
         return Ok(None);

@@ -23,7 +23,9 @@ pub fn index_of(look: &Look, cache: &Path, observer: &dyn Observer) -> Result<Op
     if !database.database().catalog_errors().is_empty() || !database.missing_tables().is_empty() {
         return Ok(None);
     }
-    observer.warning("the set is looked into for the first time: its database is read once, and an index of it kept");
+    observer.warning(
+        "the set is looked into for the first time: its database is read once, and an index of it kept",
+    );
     let mut builder = IndexBuilder::new(cache, key.clone())?;
     // What changed while it was copied is counted; damage is not for an index.
     macro_rules! add {
@@ -33,7 +35,9 @@ pub fn index_of(look: &Look, cache: &Path, observer: &dyn Observer) -> Result<Op
                     return Err(Error::Cancelled);
                 }
                 match row.map($summary) {
-                    Ok(row) if row.error.as_ref().is_none_or(|error| error.cause != Cause::Damage) => builder.$add(&row)?,
+                    Ok(row) if row.error.as_ref().is_none_or(|error| error.cause != Cause::Damage) => {
+                        builder.$add(&row)?
+                    }
                     Err(lost) if lost.in_motion => builder.lost(),
                     _ => return Ok(None),
                 }

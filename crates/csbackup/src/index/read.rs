@@ -89,7 +89,8 @@ impl Index {
             let number = usize::try_from(places.first()? >> 32).ok()?;
             let block = *self.blocks(Kind::Certificates).nth(number)?;
             let all = IndexRows::of(self, Vec::from([block])).zip(0_u64..);
-            let of_places = all.filter(|(_, row)| places.binary_search_by_key(row, |p| p & 0xFFFF_FFFF).is_ok());
+            let of_places =
+                all.filter(|(_, row)| places.binary_search_by_key(row, |p| p & 0xFFFF_FFFF).is_ok());
             let before = rows.len();
             rows.extend(of_places.map(|(row, _)| row));
             if rows.len() - before != places.len() {

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
+use ca_database::{CaDatabase, CaFinding};
 use ese::{
     Database, DryRedo, Finding, PageNumber, RedoReport, StructureCheck, StructureOptions, StructureReport,
     TreeReport,
@@ -11,7 +12,7 @@ use ese::{
 use serde::Serialize;
 
 use crate::check::{entries, with_rest};
-use crate::manifest::FindingEntry;
+use crate::manifest::{FindingEntry, Severity};
 use crate::source::SharedSource;
 use crate::{Error, Observer};
 
@@ -130,6 +131,11 @@ impl FullCheck<'_> {
         proof.nodes = report.trees.iter().map(|tree| tree.nodes).sum();
         let mut findings = entries(&unsettled);
         findings.extend(with_rest(entries(&report.findings), report.suppressed));
+        if self.level == VerifyLevel::Deep
+            && let Ok(database) = CaDatabase::of(database)
+        {
+            findings.extend(ca_database::check(&database).iter().filter_map(of_rows));
+        }
         Ok((findings, proof))
     }
 
@@ -191,6 +197,17 @@ impl FullCheck<'_> {
         let reports = reports.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         Ok(check.finish(database, reports))
     }
+}
+
+/// What the CA's rows have to do with each other: the trees are sound, so this is the CA's own affair.
+///
+/// What cannot be read has been told by the page.
+fn of_rows(finding: &CaFinding) -> Option<FindingEntry> {
+    if matches!(finding, CaFinding::Lost(_)) {
+        return None;
+    }
+    let text = finding.to_string();
+    Some(FindingEntry { severity: Severity::Info, ..super::finding("ca-rows", text) })
 }
 
 /// More threads than this wait for the disk.

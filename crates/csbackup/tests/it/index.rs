@@ -136,10 +136,11 @@ fn a_certificate_is_found_by_serial_number_and_thumbprint() {
     let index = Index::open(cache.path(), &key()).unwrap();
     for id in 1..=3000 {
         let wanted = certificate(id);
-        assert_eq!(index.find(wanted.serial.as_ref().unwrap()).unwrap(), [wanted.clone()]);
+        let same = std::slice::from_ref(&wanted);
+        assert_eq!(index.find(wanted.serial.as_ref().unwrap()).unwrap(), same);
         let spelled = wanted.sha1.as_ref().unwrap().to_uppercase().replace("00", "00 ");
-        assert_eq!(index.find(&spelled).unwrap(), [wanted.clone()]);
-        assert_eq!(index.find(wanted.sha256.as_ref().unwrap()).unwrap(), [wanted]);
+        assert_eq!(index.find(&spelled).unwrap(), same);
+        assert_eq!(index.find(wanted.sha256.as_ref().unwrap()).unwrap(), same);
     }
     assert_eq!(index.find("1234").unwrap(), []);
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use certsrv::CaDirectory;
 use csbackup::manifest::Severity;
 use csbackup::{
-    BackupOptions, NoteBody, Quiet, Requested, SetState, StoredSet, TruncationOutcome, VerifyLevel, VerifyReport,
-    verify_set,
+    BackupOptions, NoteBody, Quiet, Requested, SetState, StoredSet, TruncationOutcome, VerifyLevel,
+    VerifyReport, verify_set,
 };
 use testkit::ca::authority;
 use testkit::world::{World, names, tree};
@@ -85,7 +85,8 @@ fn a_life_of_backups_is_proven_before_each_truncation() {
 fn a_page_that_only_its_tree_betrays_keeps_the_logs_on_the_ca() {
     let Some(world) = world() else { return };
     let root = world.ca.path();
-    let (database, _) = tree(root).into_iter().find(|(path, _)| path.extension().is_some_and(|end| end == "edb")).unwrap();
+    let (database, _) =
+        tree(root).into_iter().find(|(path, _)| path.extension().is_some_and(|end| end == "edb")).unwrap();
     let database = root.join(database);
     let leaf = a_leaf(&database);
     // The object that the page belongs to.
@@ -120,7 +121,9 @@ fn a_lost_write_in_an_increments_base_is_found_by_its_logs() {
     // A page as it was before: an older change counter.
     let redone = {
         let database = ese::Database::open(fs::read(&database).unwrap()).unwrap();
-        let old = |number: &u32| database.page(ese::PageNumber(*number)).is_ok_and(|page| page.view().dbtime() > 100);
+        let old = |number: &u32| {
+            database.page(ese::PageNumber(*number)).is_ok_and(|page| page.view().dbtime() > 100)
+        };
         (100..database.page_count()).find(|number| old(number) && is_changed(&world, &base, *number)).unwrap()
     };
     change(&database, redone, |page| page[8..16].copy_from_slice(&100_u64.to_le_bytes()));

@@ -99,7 +99,8 @@ fn a_missing_last_log_is_an_error_where_the_servers_list_is_known() {
 
     let catalogue = life.catalogue();
     let set = catalogue.find(&renamed).expect("the set is read under its new name");
-    let report = verify_set(&life.medium, &catalogue, set, VerifyLevel::Full, &Quiet).expect("verify the set");
+    let report =
+        verify_set(&life.medium, &catalogue, set, VerifyLevel::Full, &Quiet).expect("verify the set");
     let errors: Vec<_> = report.all_findings().filter(|(_, f)| f.severity == Severity::Error).collect();
     let [(_, missing)] = &errors[..] else { panic!("one error expected: {:?}", found(&report)) };
     assert_eq!(missing.code, "log-missing");

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use csbackup::manifest::{Content, Kind, Severity};
 use csbackup::{
-    VerifyLevel,     Catalogue, Directory, Folder, ImportOptions, Quiet, SetState, StoredSet, VerifyReport, import,
-    verify_folder,
+    Catalogue, Directory, Folder, ImportOptions, Quiet, SetState, StoredSet, VerifyLevel, VerifyReport,
+    import, verify_folder,
 };
 use tempfile::TempDir;
 use testkit::ca::{Moment, scratch};

@@ -166,7 +166,9 @@ impl Finding {
                 "the page may be unused space; a streamed backup shows whether the CA can read it"
             }
             // Settled by the trees: the page is in use.
-            FindingKind::PageChecksum { .. } | FindingKind::PageMisplaced { .. } if self.affected.is_some() => {
+            FindingKind::PageChecksum { .. } | FindingKind::PageMisplaced { .. }
+                if self.affected.is_some() =>
+            {
                 match self.severity {
                     Severity::Error => "this copy has lost what is on the page; use another backup for it",
                     _ => "nothing refers to the page: no content is lost",

@@ -156,7 +156,7 @@ fn a_moved_page_is_new_in_its_place() {
 #[test]
 fn a_log_that_ends_inside_a_record_is_the_last_one_or_recovery_follows() {
     let torn = log(5, &[begin(44, &[32; 8])]);
-    let report = redo(&[], &[torn.clone()]);
+    let report = redo(&[], std::slice::from_ref(&torn));
     assert_eq!(report.findings.iter().map(Finding::code).collect::<Vec<_>>(), Vec::<&str>::new());
     let report = redo(&[], &[torn.clone(), log(6, &[COMMIT.to_vec()])]);
     assert_eq!(codes(&report), [("log-record-unfinished", Severity::Error)]);
