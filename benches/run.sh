@@ -8,4 +8,5 @@ command -v b3sum >/dev/null || { echo "bench: b3sum is not on the PATH: cargo in
 cargo build --release --quiet --package csbackup-cli --package testkit
 cargo build --release --quiet --package ntlm --example seal
 cargo build --release --quiet --package ese --example rows
+cargo build --release --quiet --package csbackup --example index
 exec python3 benches/bench.py "${CARGO_TARGET_DIR:-target}" "$@"

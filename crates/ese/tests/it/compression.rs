@@ -47,6 +47,11 @@ fn seven_bit_text() {
 }
 
 #[test]
+fn bits_that_make_no_whole_character_are_left_out() {
+    assert_eq!(decompress(&[1 << 3 | 7, 0x41, 0x21], LIMIT), Ok(b"AB".to_vec()));
+}
+
+#[test]
 fn seven_bit_without_data_is_damage() {
     assert_eq!(decompress(&[1 << 3], LIMIT), Err(CompressionError::Damaged));
     assert_eq!(decompress(&[2 << 3], LIMIT), Err(CompressionError::Damaged));
