@@ -46,7 +46,7 @@ pub(crate) enum Command {
     Ping(Box<Ping>),
     /// List the sets and what they are worth
     List(List),
-    /// Show one set: files, generations, findings, notes
+    /// Show one set: what its database holds, files, generations, findings, notes
     Show(Show),
     /// Verify every byte of a set, or of any folder with a database and its logs
     Verify(Verify),

@@ -177,6 +177,13 @@ pub(crate) fn set_folder(path: &Path) -> anyhow::Result<Option<(Directory, SetId
 }
 
 fn show(args: &Show, printer: Printer) -> anyhow::Result<Exit> {
+    let path = Path::new(&args.which.set);
+    if args.which.dir.is_none() && path.exists() && set_folder(path)?.is_none() {
+        let look = csbackup::look_into_folder(path)?;
+        let overview = Rows::of(&look, printer)?.overview();
+        report::show_content(printer, &overview, &look.state);
+        return Ok(if overview.damaged > 0 { Exit::Damage } else { Exit::Done });
+    }
     let (medium, catalogue, set) = find(&args.which, printer)?;
     let look = csbackup::look_into_set(&medium, &catalogue, &set);
     let content = match &look {
@@ -188,7 +195,8 @@ fn show(args: &Show, printer: Printer) -> anyhow::Result<Exit> {
     };
     let content = content.as_ref().map(|(overview, state)| (overview, *state));
     report::show(printer, &catalogue, &set, content);
-    Ok(Exit::Done)
+    let damaged = content.is_some_and(|(overview, _)| overview.damaged > 0);
+    Ok(if damaged { Exit::Damage } else { Exit::Done })
 }
 
 fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
@@ -225,7 +233,7 @@ fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
     }
     for set in &sets {
         let report = csbackup::verify_set(&medium, &catalogue, set, level, &Reporter::new(printer))?;
-        note_verification(&medium, set, &report, printer);
+        note_verification(&medium, set, level, &report, printer);
         let one = report::verified(printer, set.id.as_str(), &report);
         exit = if one == Exit::Done { exit } else { one };
     }
@@ -241,7 +249,13 @@ fn open_folder(path: &str) -> anyhow::Result<Folder> {
 }
 
 /// A read-only medium can be verified too; then the result is not remembered.
-fn note_verification(medium: &Directory, set: &StoredSet, report: &csbackup::VerifyReport, printer: Printer) {
+fn note_verification(
+    medium: &Directory,
+    set: &StoredSet,
+    level: VerifyLevel,
+    report: &csbackup::VerifyReport,
+    printer: Printer,
+) {
     // What is merely out of reach today is not a property of the set.
     if report.all_findings().any(|(_, finding)| finding.code == "file-unreadable") {
         printer.warning("some files could not be read: the result is not noted beside the set");
@@ -252,7 +266,7 @@ fn note_verification(medium: &Directory, set: &StoredSet, report: &csbackup::Ver
     let intact = !lasting().any(|finding| finding.code.starts_with("file-"));
     let detail = (!intact).then(|| "found by `csbackup verify`".to_owned());
     let worst = lasting().map(|finding| finding.severity).max();
-    let verified = NoteBody::Verified { worst, findings: lasting().count() };
+    let verified = NoteBody::Verified { level, worst, findings: lasting().count() };
     let noted = medium
         .note(set, NoteBody::ReadBack { good: intact, detail })
         .and_then(|()| medium.note(set, verified));

@@ -2,7 +2,7 @@
 
 use csbackup::manifest::{Content, FileEntry, Manifest, Severity};
 use csbackup::{
-    Catalogue, FindingEntry, LogProof, LogRange, LookState, NoteBody, Outcome, Overview, Proof, StoredSet,
+    Catalogue, FindingEntry, LogProof, LogRange, LookState, NoteBody, Outcome, Overview, Proof, SetState, StoredSet,
     TruncationOutcome, VerifyReport,
 };
 use serde_json::{Value, json};
@@ -167,7 +167,7 @@ pub(crate) fn outcome(printer: Printer, catalogue: &Catalogue, outcome: &Outcome
         "before": truncation.before, "after": truncation.after, "session_ended": outcome.ended,
     });
     printer.result("truncation", value, &text);
-    let damaged = outcome.sets.iter().any(|set| set.manifest.worst() == Some(Severity::Error));
+    let damaged = outcome.sets.iter().any(|set| catalogue.state(set) == SetState::Damaged);
     let gaps = outcome.sets.iter().any(|set| !set.manifest.gaps.is_empty());
     if outcome.sets.iter().any(|set| missing_files(&set.manifest) > 0) {
         printer.hint(r"give a readable place for the missing files with `--map '\\HOST\SHARE=PATH'`");
@@ -228,15 +228,21 @@ fn verified_how(set: &StoredSet) -> String {
         set.proven().map(|good| if good { "read back".to_owned() } else { "READ BACK BADLY".to_owned() }),
     );
     let later = set.notes.iter().rev().find_map(|note| match note.body {
-        NoteBody::Verified { worst, findings } => Some((note, worst, findings)),
+        NoteBody::Verified { level, worst, findings } => Some((note, level, worst, findings)),
         _ => None,
     });
-    if let Some((note, worst, findings)) = later {
+    if let Some((note, level, worst, findings)) = later {
         let worst =
             worst.map_or("nothing found".to_owned(), |worst| format!("{findings} findings, worst {worst:?}"));
-        parts.push(format!("verified {}: {}", note.at, worst.to_lowercase()));
+        parts.push(format!("verified ({}) {}: {}", format!("{level:?}").to_lowercase(), note.at, worst.to_lowercase()));
     }
     parts.join("; ")
+}
+
+/// The page of `show` for a database that is in no set.
+pub(crate) fn show_content(printer: Printer, overview: &Overview, state: &LookState) {
+    let value = json!({ "source": state, "content": overview });
+    printer.result("content", value, &contents(overview, state).join("\n"));
 }
 
 /// What a database holds, at a glance.
@@ -275,9 +281,12 @@ fn contents(overview: &Overview, state: &LookState) -> Vec<String> {
     }
     if overview.lost + overview.incomplete > 0 {
         lines.push(format!(
-            "in motion  {} pages and {} rows are whole only after the logs are replayed",
+            "in motion  {} pages, and values of {} rows, can be read only after the logs are replayed",
             overview.lost, overview.incomplete
         ));
+    }
+    if overview.damaged > 0 {
+        lines.push(format!("DAMAGED    {} pages or rows cannot be read: see `verify`", overview.damaged));
     }
     lines
 }

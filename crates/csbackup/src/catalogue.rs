@@ -11,6 +11,7 @@ use crate::import::UNKNOWN_HOST;
 use crate::manifest::{Kind, Manifest, SetId, Severity, Source};
 use crate::medium::{Medium, StoredSet};
 use crate::note::{NoteBody, TruncationOutcome};
+use crate::verify::VerifyLevel;
 
 /// The sets of a medium (of one CA, or of all), oldest first, with what each is worth.
 #[derive(Debug, Default)]
@@ -125,14 +126,11 @@ impl Catalogue {
     }
 
     fn judge(&self, set: &StoredSet) -> SetState {
-        let verified = set.notes.iter().rev().find_map(|note| match note.body {
-            NoteBody::Verified { worst, .. } => Some(worst),
-            _ => None,
-        });
+        let verified = verified(set);
         if set.proven() == Some(false) {
             return SetState::Misread;
         }
-        if set.manifest.worst().max(verified.flatten()) == Some(Severity::Error) {
+        if set.manifest.worst().max(verified) == Some(Severity::Error) {
             return SetState::Damaged;
         }
         if set.manifest.kind == Kind::Incremental {
@@ -327,4 +325,17 @@ fn end_of(manifest: &Manifest) -> Option<(&str, u32)> {
     let logs = manifest.logs();
     let (_, last) = logs.last()?;
     Some((&last.signature, last.generation))
+}
+
+/// The worst that verifications found. Damage is only refuted by one that looks as closely.
+fn verified(set: &StoredSet) -> Option<Severity> {
+    let (mut last, mut found) = (VerifyLevel::Stream, None);
+    for note in &set.notes {
+        if let NoteBody::Verified { level, worst, .. } = note.body
+            && (level >= last || worst == Some(Severity::Error))
+        {
+            (last, found) = (level, worst);
+        }
+    }
+    found
 }

@@ -29,8 +29,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::{Content, SetId};
-use crate::{Error, StoredSet};
+use crate::StoredSet;
+use crate::manifest::Content;
 
 /// What an index is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,20 +54,6 @@ impl IndexKey {
     pub fn path(&self, cache: &Path) -> PathBuf {
         // The id of a set is made of letters, digits and dashes.
         cache.join(format!("{}.index", self.set))
-    }
-}
-
-/// Removes the index of a set that is gone.
-///
-/// # Errors
-/// The system's, other than that there is none.
-pub fn remove_index(cache: &Path, set: &SetId) -> Result<(), Error> {
-    let path = cache.join(format!("{set}.index"));
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("remove the index", &path)(error))
-        }
-        _ => Ok(()),
     }
 }
 

@@ -33,7 +33,7 @@ pub use doctor::*;
 pub use error::Error;
 pub use files::{FileAccess, MappedFiles};
 pub use import::{ImportOptions, import};
-pub use index::{CrlState, Index, IndexBuilder, IndexKey, IndexRows, Overview, index_of, remove_index};
+pub use index::{CrlState, Index, IndexBuilder, IndexKey, IndexRows, Overview, index_of};
 pub use keys::KeyPassword;
 pub use look::*;
 pub use manifest::{FindingEntry, Manifest, SetId};

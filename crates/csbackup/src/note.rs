@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::Severity;
+use crate::verify::VerifyLevel;
 
 /// One line beside a set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,6 +54,9 @@ pub enum NoteBody {
     },
     /// A later verification.
     Verified {
+        /// How much was verified.
+        #[serde(default)]
+        level: VerifyLevel,
         /// The worst that was found.
         worst: Option<Severity>,
         /// Number of findings.

@@ -107,8 +107,11 @@ pub fn verify_set(
         of_set.splice(0..0, verification.ese_files.set_findings(origin, listed.as_deref()));
     }
     verification.tell_set(of_set);
-    if level > VerifyLevel::Stream {
-        verification.add_chain(medium, catalogue, set);
+    if level > VerifyLevel::Stream
+        && let Err(error) = verification.add_chain(medium, catalogue, set)
+    {
+        let text = format!("whether the logs continue their base cannot be told: {}", causes(&error));
+        verification.tell_set(vec![FindingEntry { severity: Severity::Warning, ..finding("base-unread", text) }]);
     }
     verification.finish()
 }
@@ -157,8 +160,8 @@ pub(crate) fn verify_stored(
     observer: &dyn Observer,
 ) -> Result<VerifyReport, Error> {
     let mut verification = Verification::new(level, observer);
-    verification.add_stored(medium, set, true);
-    verification.add_chain(medium, catalogue, set);
+    verification.add_stored(medium, set, true)?;
+    verification.add_chain(medium, catalogue, set)?;
     verification.finish()
 }
 
@@ -198,8 +201,11 @@ impl<'a> Verification<'a> {
         checked: Checked,
         source: impl FnOnce() -> Option<SharedSource>,
     ) {
-        let is_full = self.level > VerifyLevel::Stream;
-        let source = if is_full && checked.is_ese() { source() } else { None };
+        let is_full = self.level > VerifyLevel::Stream && checked.is_ese();
+        let source = if is_full { source() } else { None };
+        if is_full && source.is_none() {
+            findings.push(finding("file-unreadable", "cannot be opened again for the full verification".to_owned()));
+        }
         match source {
             Some(source) if checked.is_database() => self.databases.push(OpenDatabase {
                 file: Some(self.report.files.len()),
@@ -224,36 +230,41 @@ impl<'a> Verification<'a> {
     }
 
     /// The database and the earlier logs of the chain of an increment.
-    fn add_chain(&mut self, medium: &dyn Medium, catalogue: &Catalogue, set: &StoredSet) {
-        if set.manifest.kind != Kind::Incremental {
-            return;
+    fn add_chain(
+        &mut self,
+        medium: &dyn Medium,
+        catalogue: &Catalogue,
+        set: &StoredSet,
+    ) -> Result<(), Error> {
+        if set.manifest.kind != Kind::Incremental || set.manifest.base.is_none() {
+            return Ok(());
         }
-        let Ok(chain) = catalogue.chain(set) else { return };
-        for earlier in chain.into_iter().filter(|other| other.id != set.id) {
-            self.add_stored(medium, earlier, false);
+        for earlier in catalogue.chain(set)?.into_iter().filter(|other| other.id != set.id) {
+            self.add_stored(medium, earlier, false)?;
         }
+        Ok(())
     }
 
     /// The databases and logs of a set by its manifest; trees are only checked of the set in question.
-    fn add_stored(&mut self, medium: &dyn Medium, set: &StoredSet, is_own: bool) {
+    fn add_stored(&mut self, medium: &dyn Medium, set: &StoredSet, is_own: bool) -> Result<(), Error> {
         for entry in &set.manifest.files {
-            let source = || entry.set_path().and_then(|path| medium.source(set, &path).ok());
+            let is_database = entry.content == Content::Database;
+            let Some(path) = entry.set_path().filter(|_| is_database || entry.log().is_some()) else { continue };
+            let source = medium.source(set, &path)?;
             if let Some(log) = entry.log() {
-                self.logs.extend(source().map(|source| (ese::Generation(log.generation), source)));
-            } else if entry.content == Content::Database
-                && let Some(source) = source()
-            {
-                let header =
-                    ese::Database::open(&source).ok().and_then(|database| database.header().copied());
-                let file = is_own.then(|| {
-                    let (name, ese, findings) = (entry.name.clone(), entry.ese.clone(), Vec::new());
-                    self.report.files.push(VerifiedFile { name, size: entry.size, ese, findings });
-                    self.report.files.len() - 1
-                });
-                let (name, unsettled) = (entry.name.clone(), Vec::new());
-                self.databases.push(OpenDatabase { file, name, source, header, unsettled });
+                self.logs.push((ese::Generation(log.generation), source));
+                continue;
             }
+            let header = ese::Database::open(&source).ok().and_then(|database| database.header().copied());
+            let file = is_own.then(|| {
+                let (name, ese, findings) = (entry.name.clone(), entry.ese.clone(), Vec::new());
+                self.report.files.push(VerifiedFile { name, size: entry.size, ese, findings });
+                self.report.files.len() - 1
+            });
+            let (name, unsettled) = (entry.name.clone(), Vec::new());
+            self.databases.push(OpenDatabase { file, name, source, header, unsettled });
         }
+        Ok(())
     }
 
     fn tell_set(&mut self, findings: Vec<FindingEntry>) {
@@ -267,7 +278,16 @@ impl<'a> Verification<'a> {
         let mut logs = std::mem::take(&mut self.logs);
         logs.sort_by_key(|(generation, _)| *generation);
         logs.dedup_by_key(|(generation, _)| *generation);
-        let logs: Vec<&SharedSource> = logs.iter().map(|(_, source)| source).collect();
+        let shared = self.databases.len() > 1;
+        let logs_of = |header: Option<&ese::DatabaseHeader>| -> Vec<&SharedSource> {
+            let stream = header.map(|header| header.log_signature);
+            // Two instances may share a folder; the logs of one say nothing of the other.
+            let own = |source: &&SharedSource| {
+                let header = ese::LogReader::open(*source).map(|log| log.header().signature).ok();
+                !shared || header.is_none() || header == stream
+            };
+            logs.iter().map(|(_, source)| source).filter(own).collect()
+        };
         let logs_complete =
             !self.report.all_findings().any(|(_, finding)| finding.severity == Severity::Error);
         for database in std::mem::take(&mut self.databases) {
@@ -275,7 +295,7 @@ impl<'a> Verification<'a> {
                 file: &database.name,
                 database: &database.source,
                 header: database.header.as_ref(),
-                logs: &logs,
+                logs: &logs_of(database.header.as_ref()),
                 logs_complete,
                 level: self.level,
                 observer: self.observer,

@@ -138,7 +138,7 @@ impl<S: PageSource> Database<S> {
     /// The record is damaged, or the long value is.
     pub fn value(&self, table: &Table, row: &Row, column: &Column) -> Result<Option<Vec<u8>>, ReadError> {
         let pieces = self.pieces(row, column)?;
-        pieces.first().map(|piece| self.resolve(table, row, piece)).transpose()
+        pieces.first().map(|piece| self.resolve(table, row, piece, usize::MAX)).transpose()
     }
 
     /// All values of a column; none for NULL.
@@ -146,8 +146,32 @@ impl<S: PageSource> Database<S> {
     /// # Errors
     /// The record is damaged, or a long value is.
     pub fn values(&self, table: &Table, row: &Row, column: &Column) -> Result<Vec<Vec<u8>>, ReadError> {
-        let pieces = self.pieces(row, column)?;
-        pieces.iter().map(|piece| self.resolve(table, row, piece)).collect()
+        self.value_heads(table, row, column, usize::MAX)
+    }
+
+    /// All values of a column, of longer ones only the first `limit` bytes: all that an index key takes.
+    ///
+    /// # Errors
+    /// The record is damaged, or a long value is; or the values together are longer than any real ones.
+    pub fn value_heads(
+        &self,
+        table: &Table,
+        row: &Row,
+        column: &Column,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, ReadError> {
+        let mut values = Vec::new();
+        let mut length = 0_usize;
+        for piece in self.pieces(row, column)? {
+            let value = self.resolve(table, row, &piece, limit)?;
+            length = length.saturating_add(value.len());
+            // Many references to one long value cost the file nothing.
+            if length > LONGEST_VALUES {
+                return Err(row.error(ReadErrorKind::Record { column: column.name.clone() }));
+            }
+            values.push(value);
+        }
+        Ok(values)
     }
 
     /// The first value of a column as text; `None` for NULL. Bytes that are no text in the column's
@@ -175,14 +199,20 @@ impl<S: PageSource> Database<S> {
         pieces.ok_or_else(|| row.error(ReadErrorKind::Record { column: column.name.clone() }))
     }
 
-    fn resolve(&self, table: &Table, row: &Row, piece: &Piece<'_>) -> Result<Vec<u8>, ReadError> {
+    fn resolve(
+        &self,
+        table: &Table,
+        row: &Row,
+        piece: &Piece<'_>,
+        limit: usize,
+    ) -> Result<Vec<u8>, ReadError> {
         if piece.encrypted {
             return Err(row.error(ReadErrorKind::Encrypted));
         }
         if piece.separated {
             let tree = table.long_values.as_ref();
             let tree = tree.ok_or_else(|| row.error(ReadErrorKind::LongValueMissing))?;
-            return long_value::read(self, tree, piece.bytes, row);
+            return long_value::read(self, tree, piece.bytes, row, limit);
         }
         if piece.compressed {
             let plain = crate::compress::decompress(piece.bytes, LONGEST_INTRINSIC);
@@ -191,6 +221,9 @@ impl<S: PageSource> Database<S> {
         Ok(piece.bytes.to_vec())
     }
 }
+
+/// Bytes of all values of a column in a row; one value of a CA has at most as many.
+const LONGEST_VALUES: usize = 512 << 20;
 
 /// Values inside a record are compressed one by one; their length has 16 bits.
 const LONGEST_INTRINSIC: usize = 0x1_0000;

@@ -150,7 +150,14 @@ impl<F: FnMut(PageNumber) -> Result<Option<u64>, SourceError>> DryRedo<F> {
         }
         let (findings, suppressed) = self.findings.finish();
         let (counts, pages) = (self.counts, self.pages);
-        RedoReport { counts, findings, suppressed, pages, highest_dbtime: self.highest }
+        RedoReport {
+            counts,
+            findings,
+            suppressed,
+            pages,
+            is_complete: !self.stopped,
+            highest_dbtime: self.highest,
+        }
     }
 
     fn broken(&mut self, place: Place, error: LogReadError) -> Result<(), SourceError> {

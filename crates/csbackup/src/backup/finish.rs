@@ -72,7 +72,7 @@ fn verify(run: &Run<'_>, set: &StoredSet, proof: &Result<(), Error>) -> Result<O
     let report = verify_stored(run.medium, &catalogue, set, level, run.observer)?;
     let worst = report.worst().max(set.manifest.worst());
     let findings = report.all_findings().count() + set.manifest.all_findings().count();
-    run.medium.note(set, NoteBody::Verified { worst, findings })?;
+    run.medium.note(set, NoteBody::Verified { level, worst, findings })?;
     run.observer.step(&Step::Verified(set.id.to_string()));
     Ok(report.all_findings().map(|(_, finding)| finding).max_by_key(|finding| finding.severity).cloned())
 }

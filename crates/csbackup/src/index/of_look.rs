@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use ese::PageSource as _;
+
 use ca_database::Cause;
 
 use super::{Index, IndexBuilder};
+use crate::source::SharedSource;
 use crate::{Error, Look, Observer};
 
 /// The index of a set that is looked into: the one in `cache`, or else a new one.
@@ -47,6 +50,30 @@ pub fn index_of(look: &Look, cache: &Path, observer: &dyn Observer) -> Result<Op
     add!(database.certificates(), certificate, |row| row.summary);
     add!(database.requests(), request, |row| row);
     add!(database.crls(), crl, |row| row.summary);
+    if hash(look.database.database().source(), observer)? != key.database {
+        // Not the database that the set was stored with: its rows are told, and not kept.
+        return Ok(None);
+    }
     builder.finish()?;
     Ok(Index::open(cache, key))
+}
+
+/// BLAKE3 of a whole database.
+fn hash(source: &SharedSource, observer: &dyn Observer) -> Result<String, Error> {
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut at = 0;
+    while at < source.size() {
+        if observer.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let length = (source.size() - at).min(buffer.len() as u64);
+        let piece = buffer.get_mut(..length as usize).unwrap_or_default();
+        if source.read_at(at, piece).is_err() {
+            return Ok(String::new());
+        }
+        hasher.update(piece);
+        at += length;
+    }
+    Ok(hasher.finalize().to_hex().to_string())
 }

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ca_database::{CertificateSummary, CrlSummary, Disposition, FileTime, RequestSummary};
+use ca_database::{
+    Cause, CertificateRow, CertificateSummary, CrlRow, CrlSummary, Disposition, FileTime, RequestSummary, RowError,
+};
 use serde::{Deserialize, Serialize};
+
+use crate::Look;
 
 /// What a database holds, at a glance.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +40,8 @@ pub struct Overview {
     pub lost: u64,
     /// Rows of which a value cannot be read until then.
     pub incomplete: u64,
+    /// Pages, rows and parts of the catalog that cannot be read because they are damaged.
+    pub damaged: u64,
 }
 
 /// A revocation list, at a glance.
@@ -50,9 +56,39 @@ pub struct CrlState {
 }
 
 impl Overview {
+    /// Reads a whole database.
+    pub fn of(look: &Look) -> Self {
+        let mut own = Self::default();
+        macro_rules! add {
+            ($rows:expr, $add:expr) => {
+                for row in $rows {
+                    match row {
+                        Ok(row) => $add(&mut own, &row),
+                        Err(lost) if lost.in_motion => own.lost += 1,
+                        Err(_) => own.damaged += 1,
+                    }
+                }
+            };
+        }
+        let database = &look.database;
+        own.damaged += (database.database().catalog_errors().len() + database.missing_tables().len()) as u64;
+        add!(database.certificates(), |own: &mut Self, row: &CertificateRow| own.add_certificate(&row.summary));
+        add!(database.requests(), Self::add_request);
+        add!(database.crls(), |own: &mut Self, row: &CrlRow| own.add_crl(&row.summary));
+        own
+    }
+
+    fn add_error(&mut self, error: Option<&RowError>) {
+        match error.map(|error| error.cause) {
+            Some(Cause::InMotion) => self.incomplete += 1,
+            Some(Cause::Damage) => self.damaged += 1,
+            _ => {}
+        }
+    }
+
     /// Takes a certificate into account.
     pub fn add_certificate(&mut self, row: &CertificateSummary) {
-        self.incomplete += u64::from(row.error.is_some());
+        self.add_error(row.error.as_ref());
         if !row.is_issued() {
             return;
         }
@@ -64,7 +100,7 @@ impl Overview {
     /// Takes a request into account.
     pub fn add_request(&mut self, row: &RequestSummary) {
         self.requests += 1;
-        self.incomplete += u64::from(row.error.is_some());
+        self.add_error(row.error.as_ref());
         self.newest_request = self.newest_request.max(Some(row.request_id));
         match row.facts.disposition {
             Disposition::PENDING => self.pending += 1,
@@ -82,7 +118,7 @@ impl Overview {
     /// Takes a revocation list into account.
     pub fn add_crl(&mut self, row: &CrlSummary) {
         self.crls += 1;
-        self.incomplete += u64::from(row.error.is_some());
+        self.add_error(row.error.as_ref());
         let Some(number) = row.number else { return };
         let newest = if row.is_delta { &mut self.delta_crls } else { &mut self.base_crls };
         let state = CrlState { number, this_update: row.this_update, next_update: row.next_update };

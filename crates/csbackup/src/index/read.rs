@@ -1,7 +1,7 @@
 //! Reading an index.
 
 use std::marker::PhantomData;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ca_database::{CertificateSummary, CrlSummary, RequestSummary};
 use ese::PageSource;
@@ -12,6 +12,7 @@ use crate::FileSource;
 
 /// An index that fits its set.
 pub struct Index {
+    path: PathBuf,
     file: FileSource,
     footer: Footer,
 }
@@ -22,7 +23,8 @@ impl Index {
     /// `None` when there is none that can be believed: it is of something else or of another version,
     /// its end is damaged, or it cannot be read. Then a new one has to be built.
     pub fn open(cache: &Path, key: &IndexKey) -> Option<Self> {
-        let file = FileSource::open(&key.path(cache)).ok()?;
+        let path = key.path(cache);
+        let file = FileSource::open(&path).ok()?;
         let tail_start = file.size().checked_sub(TAIL)?;
         let tail = read(&file, tail_start, TAIL)?;
         let (length, rest) = tail.split_at_checked(8)?;
@@ -36,7 +38,7 @@ impl Index {
             return None;
         }
         let footer: Footer = postcard::from_bytes(&footer).ok()?;
-        (footer.version == VERSION && footer.key == *key).then_some(Self { file, footer })
+        (footer.version == VERSION && footer.key == *key).then_some(Self { path, file, footer })
     }
 
     /// What the database holds, at a glance.
@@ -47,7 +49,12 @@ impl Index {
     /// Whether every block is what was written: before rows are listed, so that no listing has to be
     /// taken back.
     pub fn is_sound(&self) -> bool {
-        self.footer.blocks.iter().all(|block| self.load(block).is_some())
+        let is_sound = self.footer.blocks.iter().all(|block| self.load(block).is_some());
+        if !is_sound {
+            // The next one who asks builds a new one.
+            let _ = std::fs::remove_file(&self.path);
+        }
+        is_sound
     }
 
     /// All certificates in the order of their requests. Ends early where a block is damaged:

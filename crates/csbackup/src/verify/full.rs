@@ -9,7 +9,7 @@ use ese::{
     Database, DryRedo, Finding, PageNumber, RedoReport, StructureCheck, StructureOptions, StructureReport,
     TreeReport,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::check::{entries, with_rest};
 use crate::manifest::{FindingEntry, Severity};
@@ -17,7 +17,8 @@ use crate::source::SharedSource;
 use crate::{Error, Observer};
 
 /// How much is verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum VerifyLevel {
     /// Each page, segment and header by itself, and how the files fit together.
     #[default]
@@ -119,7 +120,8 @@ impl FullCheck<'_> {
                 return Ok((findings, proof));
             }
         };
-        let pages = belonging.redo.as_ref().filter(|_| self.logs_complete).map(|redo| &redo.pages);
+        let pages = belonging.redo.as_ref().filter(|redo| self.logs_complete && redo.is_complete);
+        let pages = pages.map(|redo| &redo.pages);
         let moves = pages.map(|pages| move |page: PageNumber| pages.contains(page));
         let mut options = StructureOptions::default();
         options.deep = self.level == VerifyLevel::Deep;

@@ -23,7 +23,7 @@ fn folder() -> (TempDir, PathBuf, Directory) {
 }
 
 fn verified(path: &Path) -> VerifyReport {
-    verify_folder(&Folder::open(path).expect("open"), VerifyLevel::Full, &Quiet).expect("verify")
+    verify_folder(&Folder::open(path).expect("open"), VerifyLevel::Stream, &Quiet).expect("verify")
 }
 
 fn taken_in(folder: &Path, medium: &Directory) -> StoredSet {

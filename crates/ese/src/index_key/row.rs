@@ -36,11 +36,15 @@ impl<S: PageSource> Database<S> {
         let mut segments = Vec::with_capacity(index.segments.len());
         for segment in &index.segments {
             let Some(column) = table.segment_column(segment) else { return Ok(None) };
-            segments.push(Segment { column, segment, values: self.values(table, row, column)? });
+            segments.push(Segment { column, segment, values: self.value_heads(table, row, column, KEY_SOURCE)? });
         }
         Ok(keys(index, &segments))
     }
 }
+
+/// Bytes of a value that can matter for a key: the longest key has 2000 bytes, and text takes two a
+/// letter.
+const KEY_SOURCE: usize = 4096;
 
 struct Segment<'a> {
     column: &'a Column,

@@ -27,6 +27,10 @@ impl Catalog {
         if main.errors.is_empty() && !main.tables.is_empty() {
             return main;
         }
+        // Before Windows 7 this page is any other.
+        if !database.page(CATALOG_COPY).is_ok_and(|page| page.view().object() == COPY_OBJECT) {
+            return main;
+        }
         let copy = Self::read_from(database, CATALOG_COPY);
         let better = !copy.tables.is_empty()
             && (copy.errors.len() < main.errors.len() || copy.tables.len() > main.tables.len());
@@ -59,11 +63,16 @@ impl Reading {
     fn finish(mut self) -> Vec<Table> {
         let names: BTreeMap<String, u32> =
             self.tables.iter().map(|(object, table)| (table.name.clone(), *object)).collect();
+        let mut inherited = 0_usize;
         let templates: Vec<(u32, Vec<Column>)> = self
             .tables
             .iter()
             .filter_map(|(object, table)| {
                 let template = self.tables.get(names.get(table.template.as_ref()?)?)?;
+                inherited = inherited.saturating_add(template.columns.len());
+                if inherited > MOST_INHERITED {
+                    return None;
+                }
                 let inherit = |column: &Column| Column { is_inherited: true, ..column.clone() };
                 Some((*object, template.columns.iter().map(inherit).collect()))
             })
@@ -307,6 +316,12 @@ const CATALOG: PageNumber = PageNumber(4);
 
 /// Root of its copy, in databases made by Windows 7 and later.
 const CATALOG_COPY: PageNumber = PageNumber(24);
+
+/// Object of the copy.
+const COPY_OBJECT: u32 = 3;
+
+/// Columns that all tables together may inherit: a small file could ask for any number.
+const MOST_INHERITED: usize = 1 << 18;
 
 /// Index flag above the 16 of the index itself: segments have four bytes.
 const LONG_SEGMENTS: u32 = 0x1_0000;

@@ -11,12 +11,13 @@ use crate::bytes::{Fields, index};
 use crate::compress::decompress;
 use crate::source::PageSource;
 
-/// Reads the long value whose id a record holds.
+/// Reads the long value whose id a record holds; of a longer one the first `limit` bytes.
 pub(super) fn read<S: PageSource>(
     database: &Database<S>,
     tree: &LongValueTree,
     id: &[u8],
     row: &Row,
+    limit: usize,
 ) -> Result<Vec<u8>, ReadError> {
     // Little-endian in a record, big-endian in the tree.
     let key: Vec<u8> = id.iter().rev().copied().collect();
@@ -24,7 +25,7 @@ pub(super) fn read<S: PageSource>(
         return Err(row.error(ReadErrorKind::LongValueMissing));
     }
     let mut walk = Walk::from(&database.pages, tree.root, &key);
-    let mut next = || walk.next(&database.pages, false).transpose();
+    let mut next = || walk.next(&database.pages, database.is_dirty()).transpose();
     let size = match next()? {
         Some(root) => root_size(&root, &key)?,
         None => None,
@@ -43,6 +44,10 @@ pub(super) fn read<S: PageSource>(
                 return Err(row.error(ReadErrorKind::LongValueDamaged { offset: 0 }));
             }
             None => {}
+        }
+        if value.len() >= limit {
+            value.truncate(limit);
+            return Ok(value);
         }
         match (place, offset) {
             (Some(place), Some(offset)) if offset < size => last = Some((offset, place)),
@@ -97,8 +102,8 @@ fn append(value: &mut Vec<u8>, piece: &NodePlace, start: u32, end: u32) -> Resul
     Ok(())
 }
 
-/// Longest value that is read: twice what a CA allows its longest column (`RawCRL`).
-const LONGEST: u32 = 1 << 30;
+/// Longest value that is read: what a CA allows its longest column (`RawCRL`).
+const LONGEST: u32 = 512 << 20;
 
 /// Flag in the root of an encrypted value.
 const ENCRYPTED: u8 = 1;

@@ -10,7 +10,7 @@ use super::pages::{Page, Pages};
 use super::{Database, ReadError, ReadErrorKind};
 use crate::numbers::PageNumber;
 use crate::source::PageSource;
-use crate::view::{Node, NodeFlags, PageView};
+use crate::view::{Node, NodeFlags};
 
 /// A node in a leaf, copied out of its page.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -193,12 +193,9 @@ impl Walk {
         let view = page.view();
         let mut fits = view.object() == self.object && view.flags().is_leaf();
         fits &= self.entered <= pages.count();
-        let last = |page: PageView<'_>| -> Option<Vec<u8>> {
-            Some(page.node(page.len().checked_sub(1)?)?.key().collect())
-        };
-        fits &= last(own)
+        fits &= last_key(before)
             .is_none_or(|key| view.node(0).is_some_and(|node| node.compare_key(&key) == Ordering::Greater));
-        (fits && self.is_below_separators(&last(view)?)).then_some(page)
+        (fits && self.is_below_separators(&last_key(&page)?)).then_some(page)
     }
 
     /// Whether a key lies below the separators that led to the leaf.
@@ -207,6 +204,16 @@ impl Walk {
             let node = line.checked_sub(1).and_then(|line| page.view().node(line));
             // The last child of the last page has none.
             node.is_none_or(|node| node.key_len() == 0 || node.compare_key(key) == Ordering::Greater)
+        })
+    }
+
+    /// Whether a key does not lie below the separators left of the way to the leaf.
+    fn is_above_separators(&self, key: &[u8]) -> bool {
+        self.above.iter().all(|(page, line)| {
+            let node = line.checked_sub(2).and_then(|line| page.view().node(line));
+            // Where keys repeat, separators are made of key and data: the key alone is their beginning.
+            let begins = |node: &Node<'_>| node.key().take(key.len()).eq(key.iter().copied());
+            node.is_none_or(|node| node.compare_key(key) != Ordering::Greater || begins(&node))
         })
     }
 
@@ -227,8 +234,11 @@ impl Walk {
             }
             let line = key.map_or(0, |key| first_line(&page, key));
             if view.flags().is_leaf() {
-                let first: Option<Vec<u8>> = view.node(0).map(|node| node.key().collect());
-                if first.is_some_and(|first| !self.is_below_separators(&first)) {
+                let first = view.node(0).map(|node| node.key().collect::<Vec<u8>>());
+                let last = last_key(&page);
+                if first.is_some_and(|first| !self.is_below_separators(&first))
+                    || last.is_some_and(|last| !self.is_above_separators(&last))
+                {
                     return self.fail(page.error(ReadErrorKind::Elsewhere));
                 }
                 self.leaf = Some((page, line));
@@ -249,6 +259,11 @@ impl Walk {
             }
         }
     }
+}
+
+fn last_key(page: &Page) -> Option<Vec<u8>> {
+    let view = page.view();
+    Some(view.node(view.len().checked_sub(1)?)?.key().collect())
 }
 
 /// Whether the first leaf below `page` is `leaf`.

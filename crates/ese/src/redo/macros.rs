@@ -27,7 +27,8 @@ impl Macros {
     /// Sessions begin a macro only after the one before, or beside it with another counter.
     pub(super) fn begin(&mut self, id: MacroId) {
         if self.open.len() < MOST_OPEN {
-            self.open.insert(id, Vec::new());
+            let before = self.open.insert(id, Vec::new()).unwrap_or_default();
+            self.kept = self.kept.saturating_sub(before.len());
         }
     }
 

@@ -1,9 +1,12 @@
 //! The pages that redo has looked at.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::bytes::Fields;
 use crate::numbers::{PageNumber, PageSize};
+use crate::page::{PageDefect, PageState, check_page};
 use crate::source::{PageSource, SourceError};
 
 /// The pages that the logs are about, after a [`super::DryRedo`].
@@ -58,18 +61,23 @@ impl RedoPages {
     }
 }
 
-/// Reads change counters from the pages of a database file, for [`super::DryRedo::new`].
+/// Reads change counters from the pages of a database file; a damaged page has none, like an empty
+/// one: what stands in it is no counter. For [`super::DryRedo::new`].
 pub fn page_dbtimes<S: PageSource>(
     source: S,
     page_size: PageSize,
 ) -> impl FnMut(PageNumber) -> Result<Option<u64>, SourceError> {
+    let mut bytes = vec![0; page_size.len()];
     move |page| {
         let start = page.offset(page_size);
         if start.saturating_add(page_size.bytes().into()) > source.size() {
             return Ok(None);
         }
-        let mut dbtime = [0; 8];
-        source.read_at(start.saturating_add(8), &mut dbtime)?;
-        Ok(Some(u64::from_le_bytes(dbtime)).filter(|&dbtime| dbtime != 0))
+        source.read_at(start, &mut bytes)?;
+        Ok(match check_page(&bytes, page, page_size) {
+            PageState::Xor { dbtime } | PageState::Ecc { dbtime } => Some(dbtime),
+            PageState::Bad(PageDefect::Bit(_)) => Some(Fields(&bytes).u64(8)),
+            PageState::Zero | PageState::Bad(_) => None,
+        })
     }
 }

@@ -17,6 +17,8 @@ pub struct RedoReport {
     pub suppressed: u64,
     /// The pages that the logs are about.
     pub pages: RedoPages,
+    /// All logs were followed to their ends; else [`Self::pages`] does not know all that change.
+    pub is_complete: bool,
     /// Highest change counter in the logs: in a database that is not closed, no page is newer.
     pub highest_dbtime: u64,
 }
