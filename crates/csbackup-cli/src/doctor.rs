@@ -77,6 +77,19 @@ fn tell(printer: Printer, examination: &Examination) {
     for missing in &examination.missing {
         printer.result("missing_logs", value_of(missing), &missing_text(missing));
     }
+    if let Some(last) = examination.cut_off.last() {
+        let name = last.file_name().unwrap_or_default().to_string_lossy();
+        let name = csbackup::shown_name(&name);
+        let text = format!(
+            "gap        recovery would begin below a gap and stop there: logs up to `{name}` are in the way"
+        );
+        printer.result("cut_off", json!({ "files": examination.cut_off }), &text);
+    }
+    if !examination.instances.is_empty() {
+        let text =
+            format!("instances  {} share this folder: each needs its own", examination.instances.len());
+        printer.result("instances", json!({ "instances": examination.instances }), &text);
+    }
     let text = checkpoint_text(&examination.checkpoint);
     printer.result("checkpoint", value_of(&examination.checkpoint), &format!("checkpoint {text}"));
     pending(printer, examination);
@@ -178,7 +191,7 @@ fn missing_text(missing: &MissingLogs) -> String {
 fn checkpoint_text(state: &CheckpointState) -> String {
     match state {
         CheckpointState::Missing => "none: recovery begins with the lowest log, nothing is lost".to_owned(),
-        CheckpointState::Fits { position } => format!("fits: recovery begins at {position}"),
+        CheckpointState::Fits { position, .. } => format!("fits: recovery begins at {position}"),
         CheckpointState::Unusable { reason } => {
             format!("unusable ({reason}): recovery begins with the lowest log, nothing is lost")
         }

@@ -3,6 +3,7 @@
 //! Only reads. What is found is a value; nothing here prints or decides for the operator.
 
 mod checkpoint;
+mod instances;
 mod logs;
 mod pending;
 mod remedy;
@@ -54,6 +55,10 @@ pub struct Examination {
     pub checkpoint_file: Option<PathBuf>,
     /// Generations that are needed and not here in a usable state, by generation.
     pub missing: Vec<MissingLogs>,
+    /// Logs below a gap that no database needs, though recovery would begin with them and end at the gap.
+    pub cut_off: Vec<PathBuf>,
+    /// Names of the files of each instance of the engine; empty unless several share the folder.
+    pub instances: Vec<Vec<String>>,
     /// Restores that a CA is to finish by replaying logs.
     pub pending: Vec<PendingRestore>,
     /// The journal of a restore, and the folder that it lies in.
@@ -89,7 +94,9 @@ impl Examination {
         let no_database = self.databases.is_empty() && !self.embedded;
         let unread = self.databases.iter().any(|database| database.state.is_unread())
             || self.logs.iter().any(|log| matches!(log.state, LogState::Unreadable(_)));
-        let waits = self.checkpoint.is_dangerous() || self.pending.iter().any(PendingRestore::is_open);
+        let stops = !self.cut_off.is_empty() || !self.instances.is_empty();
+        let waits =
+            stops || self.checkpoint.is_dangerous() || self.pending.iter().any(PendingRestore::is_open);
         if damaged {
             Verdict::Damaged
         } else if !self.missing.is_empty() || unfinished || no_database || unread || waits {
@@ -112,12 +119,21 @@ pub fn examine(options: &ExamineOptions<'_>, observer: &dyn Observer) -> Result<
         return Err(Error::NothingHere { path: options.folder.to_owned() });
     }
     survey.read(observer)?;
-    prove(&mut survey, &folder, observer)?;
+    let instances = instances::of(&survey);
+    if instances.is_empty() {
+        prove(&mut survey, &folder, observer)?;
+    }
     let journal = journal(options.folder, &folder, &log_folder)?;
     let logs = logs::Logs::judge(&survey);
     let checkpoint = checkpoint::judge(&survey, &logs);
     let supplier = supply::Supplier::new(options.sets, &logs);
-    let missing = logs.missing(&survey, &supplier);
+    let mut missing = logs.missing(&survey, &supplier);
+    let mut findings = survey.findings(&logs);
+    if !instances.is_empty() {
+        // The files of one instance say nothing of another's.
+        missing.clear();
+        findings.retain(|(file, _)| !file.is_empty());
+    }
     let embedded = is_embedded(options.folder);
     let mut pending = if embedded { pending::of_embedded(options.folder) } else { Vec::new() };
     pending.extend(survey.registry_exports().flat_map(pending::of_export));
@@ -127,13 +143,15 @@ pub fn examine(options: &ExamineOptions<'_>, observer: &dyn Observer) -> Result<
         logs: logs.examined(),
         databases: survey.databases(),
         leftovers: survey.leftovers(),
-        findings: survey.findings(&logs),
+        findings,
+        cut_off: checkpoint::cut_off(&checkpoint, &survey, &logs),
         checkpoint_file: survey.checkpoints().next().map(|file| file.path.clone()),
         remedies: Vec::new(),
         folder,
         log_folder,
         checkpoint,
         missing,
+        instances,
         pending,
         journal,
     };

@@ -38,6 +38,8 @@ pub enum Step {
     Truncated,
     /// The session has ended.
     Ended,
+    /// A set is looked into for the first time: its database is read once, for an index of it.
+    Indexing,
     /// A step of a restore, for people; each is followed by one that may be the last of a run.
     Restoring(String),
 }

@@ -92,6 +92,7 @@ impl Words<'_> {
                 "Name a directory with sets: one may have what is missing, or be the one to restore.",
                 [format!("{} --sets DIR", self.doctor())],
             ),
+            Remedy::Separate { instances } => self.separate(instances),
             Remedy::LookAgain => {
                 step("Examine the folder again before anything is started.", [self.doctor()])
             }
@@ -143,16 +144,49 @@ impl Words<'_> {
         step(&format!("Start the CA's service.{what}"), ["net start certsvc".to_owned()])
     }
 
+    fn separate(&self, instances: &[Vec<String>]) -> Step {
+        let instances = instances
+            .iter()
+            .map(|names| listed(names.iter().map(|name| format!("`{}`", csbackup::shown_name(name)))));
+        let text = format!(
+            "Several instances of the engine share this folder, each with its own database, logs and checkpoint: {}. \
+             Move nothing here. In the copy, give the files of each a folder of their own, and examine each of these.",
+            instances.collect::<Vec<_>>().join("; and ")
+        );
+        step(&text, ["csbackup doctor COPY/1".to_owned(), "csbackup doctor COPY/2".to_owned()])
+    }
+
     fn register(&self, folder: &Path, replays: Option<[u32; 2]>) -> Step {
         let logs = replays.map_or(String::new(), |[low, high]| {
             format!(" The replay of generations {} makes it one.", super::range(low, high))
         });
         let text = format!(
-            "This is a backup copy, not yet a database.{logs} A CA does that when the restore is registered: restore \
-             the set to the CA on its own machine, or, where there is no set of csbackup's, take the folder in first."
+            "This is a backup copy, not yet a database.{logs} A CA does that when the restore is registered:"
         );
-        let import = format!("csbackup import {} --dir SETS", quoted(folder));
-        step(&text, [import, "csbackup restore latest --dir SETS --local --force --dry-run".to_owned()])
+        let (dir, place) = (self.dir(), self.ca());
+        let restore =
+            |set: &str, dry: &str| format!("csbackup restore {set} --dir {dir} {place} --force{dry}");
+        if let Some(best) = self.examination.best.as_ref().filter(|best| best.same_stream) {
+            let mut text = format!("{text} restore set {}, taken {}, to it.", best.set, best.taken);
+            if let Some([first, last]) = best.continued {
+                text.push_str(&format!(
+                    " The logs {} here came after it: copy them beside the restored logs before the service starts.",
+                    super::range(first, last)
+                ));
+            }
+            let set = best.set.as_str();
+            return step(&text, [restore(set, " --dry-run"), restore(set, "")]);
+        }
+        let first = match self.sets {
+            Some(_) => "",
+            None => {
+                " where its set may be among others, name these with `--sets` and run doctor again; otherwise"
+            }
+        };
+        let text =
+            format!("{text}{first} take the folder in and restore the set whose id, here ID, that tells.");
+        let import = format!("csbackup import {} --dir {dir}", quoted(folder));
+        step(&text, [import, restore("ID", " --dry-run"), restore("ID", "")])
     }
 
     fn restore(&self, best: &csbackup::BestSet) -> Step {
@@ -178,9 +212,7 @@ impl Words<'_> {
             )),
             None => text.push_str(" What was issued after it is not in it: compare with other records of the CA."),
         }
-        let dir =
-            self.sets.map_or("SETS".to_owned(), |sets| quoted(Path::new(&csbackup::Medium::location(sets))));
-        let place = self.ca();
+        let (dir, place) = (self.dir(), self.ca());
         let mut commands = vec![format!("csbackup verify {} --dir {dir}", best.set)];
         for dry in [" --dry-run", ""] {
             commands.push(format!("csbackup restore {} --dir {dir} {place} --force{dry}", best.set));
@@ -211,9 +243,12 @@ impl Words<'_> {
     }
 
     fn backup(&self) -> String {
-        let dir =
-            self.sets.map_or("SETS".to_owned(), |sets| quoted(Path::new(&csbackup::Medium::location(sets))));
-        format!("csbackup backup {} --dir {dir} --type full", self.ca())
+        format!("csbackup backup {} --dir {} --type full", self.ca(), self.dir())
+    }
+
+    /// The directory with sets, `SETS` where none was named.
+    fn dir(&self) -> String {
+        self.sets.map_or("SETS".to_owned(), |sets| quoted(Path::new(&csbackup::Medium::location(sets))))
     }
 
     fn stop(&self) -> String {

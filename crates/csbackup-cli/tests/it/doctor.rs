@@ -47,6 +47,20 @@ fn a_restored_folder_is_a_backup_copy_that_waits() {
     assert!(text.contains("\n1. Stop the CA's service"), "{text}");
 }
 
+/// The set that it was restored from, by its id: to take the folder in would fail.
+#[test]
+fn a_backup_copy_is_registered_by_its_set() {
+    let world = restored();
+    let run = world.run(&["--json", "doctor", "out", "--sets", "sets"]).exits(0);
+    let id = world.newest().0.id.to_string();
+    let dir = std::path::absolute(world.path("sets")).unwrap();
+    let commands = commands(&run);
+    let restore = commands.iter().find(|one| one.contains("restore")).unwrap();
+    assert!(restore.starts_with(&format!("csbackup restore {id} --dir ")), "{restore}");
+    assert!(restore.contains(dir.to_str().unwrap()), "{restore}");
+    assert!(!commands.iter().any(|one| one.contains("import") || one.contains("SETS")), "{commands:?}");
+}
+
 #[test]
 fn the_commands_that_fetch_a_log_work_as_they_stand() {
     let world = restored();

@@ -16,6 +16,7 @@ mod net;
 mod obstacles;
 mod passwords;
 mod ping;
+mod proven;
 mod restore;
 mod review;
 mod round_trip;

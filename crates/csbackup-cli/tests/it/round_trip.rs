@@ -75,6 +75,14 @@ fn the_texts_of_list_and_show_are_for_people() {
         kind       incremental (continues <ID>)
         state      good
         taken      <TIME> to <TIME>
+        verified   each page and log as it came in; read back; verified (full) <TIME>: nothing found
+        rows       <ID> has only logs, this is the database of <ID>; as streamed at 2026-11-22T03:47:48.444Z; changes in logs 0x1-0xa are not replayed
+        requests   342, newest 447; 0 pending, 24 denied or failed
+        certs      315, 63 revoked; newest issued 2022-11-02T05:39:22.0381479Z
+        CRL        base 1: expires <TIME>
+        CRL        delta 425: expires <TIME>
+        archived   6 keys; certificates of recovery agents: unknown
+        in motion  4 pages, and values of 22 rows, can be read only after the logs are replayed
         timeline   811ce086079cac14
         base       <ID>
         place      database         \\ca01.example.test\C$\Windows\system32\CertLog\ExampleCA.edb
@@ -94,6 +102,7 @@ fn the_texts_of_list_and_show_are_for_people() {
         file       DataBase/edb0000A.log                   1.00 MiB  generation 0xa, created 2026-11-22T03:47:50.097Z
         file       DynamicFiles/ExampleCA.crl                 248 B
         note       <TIME> {"note":"read-back","good":true}
+        note       <TIME> {"note":"verified","level":"full","worst":null,"findings":0}
         note       <TIME> {"note":"truncation","outcome":"done","before":{"count":6,"low":5,"high":10},"after":{"count":5,"low":6,"high":10}}
         note       <TIME> {"note":"session-end","good":true}"#]].assert_eq(&filtered(&show.stdout));
 }
@@ -247,7 +256,7 @@ fn notes_of_a_later_version_and_torn_lines_are_kept_and_do_no_harm() {
     let show = world.run(&["show", "latest", "--dir", "sets", "--json"]).exits(0).message("set");
     assert_eq!(show["state"], "good");
     let kinds: Vec<_> = show["notes"].as_array().expect("notes").iter().map(|note| &note["note"]).collect();
-    assert_eq!(kinds, ["read-back", "truncation", "session-end", "unknown"]);
+    assert_eq!(kinds, ["read-back", "verified", "truncation", "session-end", "unknown"]);
     world.run(&["verify", "latest", "--dir", "sets"]).exits(0);
     let after = fs::read_to_string(&notes).expect("read the notes");
     assert!(after.starts_with(&before), "a note was changed");

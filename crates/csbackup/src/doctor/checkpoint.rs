@@ -1,10 +1,13 @@
 //! Does the checkpoint fit what lies there?
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use ese::{Checkpoint, CheckpointFit};
 use serde::Serialize;
 
-use super::logs::Logs;
-use super::survey::{Survey, head};
+use super::logs::{LogState, Logs};
+use super::survey::{DatabaseState, Survey, head};
 
 /// What the checkpoint is worth. None of it is damage of data: without a checkpoint recovery begins with the
 /// lowest log and takes longer.
@@ -18,6 +21,8 @@ pub enum CheckpointState {
     Fits {
         /// Where recovery begins (generation, sector and byte).
         position: String,
+        /// Its generation.
+        generation: u32,
     },
     /// Neither of its two copies can be used.
     Unusable {
@@ -82,5 +87,30 @@ pub(super) fn judge(survey: &Survey, logs: &Logs<'_>) -> CheckpointState {
     if dirty && logs.lowest().is_some_and(|lowest| generation < lowest) {
         return CheckpointState::BeforeLogs { generation };
     }
-    CheckpointState::Fits { position: checkpoint.position.to_string() }
+    CheckpointState::Fits { position: checkpoint.position.to_string(), generation }
+}
+
+/// The logs that recovery would begin with and not come past: those below the last gap under what the
+/// databases need. It begins where a fitting checkpoint says, otherwise with the lowest log.
+pub(super) fn cut_off(state: &CheckpointState, survey: &Survey, logs: &Logs<'_>) -> Vec<PathBuf> {
+    let databases = survey.databases().into_iter().filter(|one| one.state == DatabaseState::NeedsLogs);
+    let Some(mut low) = databases.filter_map(|database| Some(database.required?[0])).min() else {
+        return Vec::new();
+    };
+    let logs = logs.examined();
+    // Under its right name such a log may close the gap.
+    if logs.iter().any(|log| matches!(log.state, LogState::Misnamed(_))) {
+        return Vec::new();
+    }
+    let good = logs.iter().filter(|log| log.state == LogState::Good);
+    let good: BTreeSet<u32> = good.filter_map(|log| log.generation).collect();
+    while let Some(below) = low.checked_sub(1).filter(|below| good.contains(below)) {
+        low = below;
+    }
+    if matches!(state, CheckpointState::Fits { generation, .. } if *generation >= low) {
+        return Vec::new();
+    }
+    // Those of another stream have to go anyway.
+    let own = logs.into_iter().filter(|log| !matches!(log.state, LogState::OtherStream(_)));
+    own.filter(|log| log.generation.is_some_and(|generation| generation < low)).map(|log| log.path).collect()
 }

@@ -8,6 +8,23 @@ use super::{
     BestSet, CheckpointState, DatabaseState, Examination, ExaminedLog, LogState, MissingLogs, Supply,
 };
 use crate::Catalogue;
+use crate::manifest::Severity;
+
+/// Codes of what dry redo finds (`ese::RedoDefect`): database and logs do not belong together, or writes
+/// were lost.
+const REDO: [&str; 11] = [
+    "lost-write",
+    "page-older-than-log",
+    "page-newer-than-log",
+    "page-beyond-logs",
+    "redo-log-stream",
+    "redo-other-database",
+    "redo-log-missing",
+    "redo-log-order",
+    "log-records",
+    "log-record-unfinished",
+    "log-macro-open",
+];
 
 /// One step of the way out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,6 +85,11 @@ pub enum Remedy {
     },
     /// Give directories with sets: which one has what is missing is not known.
     NameSets,
+    /// Several instances of the engine share the folder: give each a folder of its own, in the copy.
+    Separate {
+        /// Names of the files of each.
+        instances: Vec<Vec<String>>,
+    },
     /// Examine the folder again: all must be there now.
     LookAgain,
     /// Start the service: it recovers by itself, by replaying these generations.
@@ -110,10 +132,15 @@ pub(super) fn of(examination: &Examination, sets: Option<&Catalogue>) -> Vec<Rem
         });
         // Until then what lies here is half of one thing and half of another.
         remedies.push(Remedy::LookAgain);
-    } else if examination.databases.iter().any(|database| database.damaged) {
+    } else if !examination.instances.is_empty() {
+        remedies.push(Remedy::Separate { instances: examination.instances.clone() });
+    } else if examination.databases.iter().any(|database| database.damaged) || contradicted(examination) {
         remedies.push(Remedy::CheckHardware);
         restore(examination, sets, &mut remedies);
     } else {
+        if examination.logs.iter().any(is_damaged) {
+            remedies.push(Remedy::CheckHardware);
+        }
         repair(examination, sets, &mut remedies);
     }
     if remedies.iter().any(changes) {
@@ -126,17 +153,21 @@ fn is_held(state: &DatabaseState) -> bool {
     matches!(state, DatabaseState::InUse(_))
 }
 
-/// Does the step change something in the folders?
+fn is_damaged(log: &ExaminedLog) -> bool {
+    log.state == LogState::Damaged
+}
+
+/// Do the logs say that the database is not what it should be?
+fn contradicted(examination: &Examination) -> bool {
+    let mut findings = examination.findings.iter().map(|(_, finding)| finding);
+    findings.any(|finding| finding.severity == Severity::Error && REDO.contains(&finding.code.as_str()))
+}
+
+/// Does the step change something in the folders, or is something damaged, which may get worse?
 fn changes(remedy: &Remedy) -> bool {
     !matches!(
         remedy,
-        Remedy::BackUp
-            | Remedy::InUse { .. }
-            | Remedy::CheckHardware
-            | Remedy::NameSets
-            | Remedy::Search { .. }
-            | Remedy::LookAgain
-            | Remedy::FindBackup { .. }
+        Remedy::BackUp | Remedy::InUse { .. } | Remedy::NameSets | Remedy::Search { .. } | Remedy::LookAgain
     )
 }
 
@@ -163,12 +194,18 @@ fn repair(examination: &Examination, sets: Option<&Catalogue>, remedies: &mut Ve
         }
         let generations = lost.iter().map(|missing| [missing.first, missing.last]).collect();
         remedies.push(Remedy::Search { generations, looked: sets.is_some() });
-        if lost.iter().any(|missing| missing.is_required()) {
+        // A damaged one stops the engine even where only the last transactions are in it.
+        let stops =
+            |missing: &&&MissingLogs| missing.is_required() || missing.here.as_ref().is_some_and(is_damaged);
+        if lost.iter().any(stops) {
             if sets.is_some() {
                 restore(examination, sets, remedies);
             }
             return;
         }
+    }
+    if !is_passed_over(examination) {
+        return restore(examination, sets, remedies);
     }
     aside(examination, &missing, remedies);
     let renames = examination.logs.iter().filter_map(|log| match &log.state {
@@ -186,20 +223,49 @@ fn repair(examination: &Examination, sets: Option<&Catalogue>, remedies: &mut Ve
     start(examination, remedies);
 }
 
+fn is_clean(examination: &Examination) -> bool {
+    let databases = &examination.databases;
+    !databases.is_empty() && databases.iter().all(|database| database.state == DatabaseState::Clean)
+}
+
+/// Can the databases do without all damaged logs, but for those that are missed and can be had?
+fn is_passed_over(examination: &Examination) -> bool {
+    let low = examination.databases.iter().filter_map(|database| Some(database.required?[0])).min();
+    let below = |log: &ExaminedLog| log.generation.zip(low).is_some_and(|(own, low)| own < low);
+    let missed = |log| examination.missing.iter().any(|missing| missing.here.as_ref() == Some(log));
+    let mut damaged = examination.logs.iter().filter(|log| is_damaged(log));
+    is_clean(examination) || damaged.all(|log| below(log) || missed(log))
+}
+
 /// Files that a recovery would stumble over.
 fn aside(examination: &Examination, missing: &[&MissingLogs], remedies: &mut Vec<Remedy>) {
+    let paths = |logs: &mut dyn Iterator<Item = &ExaminedLog>| logs.map(|log| log.path.clone()).collect();
+    if is_clean(examination) && examination.logs.iter().any(is_damaged) {
+        let mut files: Vec<PathBuf> = paths(&mut examination.logs.iter());
+        files.extend(examination.checkpoint_file.clone());
+        let why = "the engine stops at a damaged log, and the database needs none".to_owned();
+        remedies.push(Remedy::MoveAside { files, why });
+        return;
+    }
     let replaced = |log: &ExaminedLog| {
         let mut supplied = missing.iter().filter(|missing| missing.supply.is_some());
         supplied.any(|missing| missing.here.as_ref() == Some(log))
     };
     let foreign = |log: &ExaminedLog| matches!(log.state, LogState::OtherStream(_));
-    let bad = examination.logs.iter().filter(|log| foreign(log) || replaced(log));
-    let files: Vec<PathBuf> = bad.map(|log| log.path.clone()).collect();
+    let bad = examination.logs.iter().filter(|log| foreign(log) || is_damaged(log) || replaced(log));
+    let files: Vec<PathBuf> = paths(&mut bad.filter(|log| !examination.cut_off.contains(&log.path)));
     if !files.is_empty() {
         let why = "damaged, or of another log stream".to_owned();
         remedies.push(Remedy::MoveAside { files, why });
     }
+    if !examination.cut_off.is_empty() {
+        let why = "recovery would begin with them and stop at the gap above them; nothing needs them";
+        remedies.push(Remedy::MoveAside { files: examination.cut_off.clone(), why: why.to_owned() });
+    }
     let why = match &examination.checkpoint {
+        CheckpointState::Fits { .. } if !examination.cut_off.is_empty() => {
+            "the checkpoint lies below the gap"
+        }
         CheckpointState::OtherStream { .. } => "the checkpoint is of another log stream",
         CheckpointState::Ahead { .. } => {
             "the checkpoint is ahead of the database: recovery would leave changes out"

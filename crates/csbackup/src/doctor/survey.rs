@@ -334,8 +334,11 @@ fn list(folder: &Path) -> Result<Vec<Found>, Error> {
             continue;
         }
         let name = entry.file_name().to_string_lossy().into_owned();
-        let size = entry.metadata().map_or(0, |metadata| metadata.len());
-        let role = role(&name, &path);
+        let metadata = fs::metadata(&path).ok();
+        let size = metadata.as_ref().map_or(0, |metadata| metadata.len());
+        // Opening a pipe or a device may wait for ever.
+        let is_special = metadata.is_some_and(|metadata| !metadata.is_file());
+        let role = if is_special { Role::Leftover(LeftoverKind::Foreign) } else { role(&name, &path) };
         files.push(Found { name, path, role, size, problem: None, checked: Checked::default() });
     }
     Ok(files)

@@ -8,7 +8,7 @@ use ca_database::Cause;
 
 use super::{Index, IndexBuilder};
 use crate::source::SharedSource;
-use crate::{Error, Look, Observer};
+use crate::{Error, Look, Observer, Step};
 
 /// The index of a set that is looked into: the one in `cache`, or else a new one.
 ///
@@ -26,9 +26,7 @@ pub fn index_of(look: &Look, cache: &Path, observer: &dyn Observer) -> Result<Op
     if !database.database().catalog_errors().is_empty() || !database.missing_tables().is_empty() {
         return Ok(None);
     }
-    observer.warning(
-        "the set is looked into for the first time: its database is read once, and an index of it kept",
-    );
+    observer.step(&Step::Indexing);
     let mut builder = IndexBuilder::new(cache, key.clone())?;
     // What changed while it was copied is counted; damage is not for an index.
     macro_rules! add {

@@ -294,7 +294,8 @@ fn a_database_without_a_header_can_only_be_restored() {
     let found = broken.examine();
     assert_eq!(found.databases[0].state, DatabaseState::NoHeader);
     assert_eq!(found.verdict(), Verdict::Damaged);
-    assert_eq!(found.remedies, [Remedy::CheckHardware, Remedy::FindBackup { looked: false }]);
+    let copy = Remedy::CopyFirst { folders: vec![broken.path().to_owned()] };
+    assert_eq!(found.remedies, [copy, Remedy::CheckHardware, Remedy::FindBackup { looked: false }]);
 }
 
 /// Bad pages of a copied file may be unused space: the trees tell.
@@ -307,7 +308,7 @@ fn damaged_pages_in_use_are_damage() {
         let found = broken.examine();
         assert!(found.databases[0].damaged, "{case}: {:#?}", found.findings);
         assert_eq!(found.verdict(), Verdict::Damaged, "{case}");
-        assert_eq!(found.remedies[0], Remedy::CheckHardware, "{case}");
+        assert_eq!(found.remedies[1], Remedy::CheckHardware, "{case}");
     }
     let Some(garbage) = testkit::data::field_folder("ca") else { return };
     assert_eq!(look(&garbage, None).verdict(), Verdict::Fine);
@@ -425,4 +426,138 @@ fn a_database_that_cannot_be_read_is_told() {
     let found = examine(&options, &Quiet).unwrap();
     assert!(matches!(found.databases[0].state, DatabaseState::Unreadable(_)), "{:?}", found.databases);
     assert_eq!(found.verdict(), Verdict::Incomplete);
+}
+
+/// Damages the first segment, with more behind it: nothing that a crash leaves.
+fn damage_log(broken: &Broken, name: &str) {
+    let mut bytes = fs::read(broken.file(name)).unwrap();
+    bytes[4096 + 100..4096 + 200].fill(0xA5);
+    fs::write(broken.file(name), bytes).unwrap();
+}
+
+/// The files that are to be moved aside, by name, in the order of the steps.
+fn moved(found: &Examination) -> Vec<String> {
+    let mut names = Vec::new();
+    for remedy in &found.remedies {
+        if let Remedy::MoveAside { files, .. } = remedy {
+            names.extend(files.iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()));
+        }
+    }
+    names
+}
+
+fn starts(found: &Examination) -> bool {
+    found.remedies.iter().any(|one| matches!(one, Remedy::StartService { .. } | Remedy::BackUp))
+}
+
+/// Every checksum is right, and the logs tell of a later state of the page.
+#[test]
+fn lost_writes_forbid_a_start() {
+    let Some(main) = testkit::data::engine_set("main") else { return };
+    let Some(broken) = Broken::copy("crash") else { return };
+    let older = fs::read(main.join("hot/ExampleCA.edb")).unwrap();
+    let mut bytes = fs::read(broken.file("ExampleCA.edb")).unwrap();
+    bytes[0x47000..0x48000].copy_from_slice(&older[0x47000..0x48000]);
+    fs::write(broken.file("ExampleCA.edb"), bytes).unwrap();
+    let found = broken.examine();
+    assert!(found.findings.iter().any(|(_, finding)| finding.code == "lost-write"), "{:#?}", found.findings);
+    assert!(found.remedies.contains(&Remedy::CheckHardware), "{:?}", found.remedies);
+    assert_eq!(found.remedies.last(), Some(&Remedy::FindBackup { looked: false }));
+    assert!(!starts(&found), "{:?}", found.remedies);
+}
+
+#[test]
+fn a_clean_database_starts_without_its_logs_where_one_is_damaged() {
+    let Some(broken) = Broken::copy("crash-recovered") else { return };
+    damage_log(&broken, "edb.log");
+    let found = broken.examine();
+    assert_eq!((found.verdict(), missing(&found).len()), (Verdict::Damaged, 0));
+    assert!(matches!(found.remedies[..2], [Remedy::CopyFirst { .. }, Remedy::CheckHardware]));
+    let moved = moved(&found);
+    assert_eq!(moved.len(), found.logs.len() + 1, "{moved:?}");
+    assert!(["edb.log", "edb.chk"].iter().all(|name| moved.contains(&(*name).to_owned())), "{moved:?}");
+    assert_eq!(found.remedies[found.remedies.len() - 2], Remedy::StartService { replays: None });
+}
+
+#[test]
+fn a_damaged_log_below_what_is_needed_is_moved_aside() {
+    let Some(broken) = Broken::copy("crash") else { return };
+    damage_log(&broken, "edb00005.log");
+    let found = broken.examine();
+    assert!(matches!(found.remedies[..2], [Remedy::CopyFirst { .. }, Remedy::CheckHardware]));
+    assert_eq!(moved(&found), ["edb00005.log"]);
+    assert!(starts(&found));
+}
+
+#[test]
+fn a_damaged_log_that_is_needed_forbids_a_start() {
+    let Some(broken) = Broken::copy("crash") else { return };
+    // Nothing tells its generation, and all that the header names is there without it.
+    broken.edit("ExampleCA.edb", 2, |header| {
+        header[300..304].copy_from_slice(&0x10_u32.to_le_bytes());
+        header[416..420].copy_from_slice(&0x10_u32.to_le_bytes());
+    });
+    fs::write(broken.file("edb.log"), vec![0xA5; 1 << 20]).unwrap();
+    let found = broken.examine();
+    assert_eq!(found.remedies[1], Remedy::CheckHardware);
+    assert!(!starts(&found), "{:?}", found.remedies);
+}
+
+#[test]
+fn logs_below_a_gap_that_recovery_would_begin_with_have_to_go() {
+    let below = ["edb00001.log", "edb00002.log", "edb00003.log", "edb00004.log", "edb00005.log"];
+    let Some(broken) = Broken::copy("crash") else { return };
+    broken.remove("edb00006.log");
+    // The checkpoint lets recovery begin above the gap.
+    assert_eq!(broken.examine().verdict(), Verdict::Fine);
+    broken.edit("edb.chk", 2, |copy| copy[16] = 3);
+    let found = broken.examine();
+    assert!(matches!(found.checkpoint, CheckpointState::Fits { generation: 3, .. }));
+    assert_eq!(found.verdict(), Verdict::Incomplete);
+    assert_eq!(moved(&found), [&below[..], &["edb.chk"]].concat());
+    broken.remove("edb.chk");
+    let found = broken.examine();
+    assert_eq!(found.verdict(), Verdict::Incomplete);
+    assert!(matches!(found.remedies[0], Remedy::CopyFirst { .. }));
+    assert_eq!(moved(&found), below);
+    assert!(starts(&found));
+    below.iter().for_each(|name| broken.remove(name));
+    assert_eq!(broken.examine().verdict(), Verdict::Fine);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_opened() {
+    let Some(broken) = Broken::copy("clean") else { return };
+    for name in ["pipe.edb", "edb000FF.log", "edb.jcp"] {
+        assert!(std::process::Command::new("mkfifo").arg(broken.file(name)).status().unwrap().success());
+    }
+    let found = broken.examine();
+    assert_eq!((found.verdict(), found.databases.len()), (Verdict::Fine, 1));
+    let kind = |name: &str| found.leftovers.iter().find(|one| one.path.ends_with(name)).unwrap().kind;
+    assert_eq!([kind("pipe.edb"), kind("edb000FF.log"), kind("edb.jcp")], [LeftoverKind::Foreign; 3]);
+}
+
+#[test]
+fn two_instances_in_a_folder_are_to_be_separated_and_nothing_else() {
+    let Some(other) = testkit::data::engine_set("efv9600") else { return };
+    let Some(broken) = Broken::copy("crash") else { return };
+    for (from, to) in [
+        ("ExampleCA.edb", "Other.edb"),
+        ("edb.chk", "svc.chk"),
+        ("edb.log", "svc.log"),
+        ("edb00001.log", "svc00001.log"),
+        ("edb00002.log", "svc00002.log"),
+    ] {
+        fs::copy(other.join("crash").join(from), broken.file(to)).unwrap();
+    }
+    let found = broken.examine();
+    assert_eq!(found.verdict(), Verdict::Incomplete, "{:#?}", found.findings);
+    let [Remedy::CopyFirst { .. }, Remedy::Separate { instances }] = &found.remedies[..] else {
+        panic!("{:?}", found.remedies)
+    };
+    let has = |names: &[String], name: &str| names.iter().any(|own| own == name);
+    let [first, second] = &instances[..] else { panic!("{instances:?}") };
+    assert!(has(first, "ExampleCA.edb") && has(first, "edb.log") && has(first, "edb.chk"), "{first:?}");
+    assert!(has(second, "Other.edb") && has(second, "svc.log") && !has(second, "edb.log"), "{second:?}");
 }
