@@ -5,7 +5,7 @@ use std::iter::Peekable;
 
 use ese::PageSource;
 
-use crate::{CaDatabase, Cause, CertificateSummary, CrlSummary, Disposition, Lost, RequestSummary};
+use crate::{CaDatabase, Cause, CertificateSummary, CrlSummary, Disposition, Lost, RequestSummary, RowError};
 
 /// What the newer of two databases has to tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,8 +27,18 @@ pub enum Difference {
     },
     /// A request that the newer one does not have any more, as it was.
     Vanished(Entry),
-    /// Rows of one of the two that cannot be read: nothing is said about their numbers.
+    /// A request that is not the same in both, or only in one, where the other, or half of it, may be among the
+    /// rows or values that cannot be read; as the newer has it, or else the older.
+    NotComparable(Entry),
+    /// Rows of one of the two that cannot be read.
     Lost(Lost),
+    /// A value of a row of one of the two that cannot be read.
+    Unreadable {
+        /// Number of the request.
+        request_id: i32,
+        /// Why.
+        error: RowError,
+    },
 }
 
 /// What a database has of one request.
@@ -51,11 +61,39 @@ impl Entry {
         self.request.as_ref().is_some_and(|request| request.facts.disposition == Disposition::REVOKED)
     }
 
-    /// A value that cannot be read is no change.
-    fn is_readable(&self) -> bool {
-        let request = self.request.as_ref().and_then(|request| request.error.as_ref());
-        let certificate = self.certificate.as_ref().and_then(|certificate| certificate.error.as_ref());
-        [request, certificate].into_iter().flatten().all(|error| error.cause == Cause::Content)
+    /// Why values cannot be read, of the request and of the certificate.
+    fn errors(&self) -> impl Iterator<Item = &RowError> {
+        let request = self.request.as_ref().and_then(|request| unreadable(request.error.as_ref()));
+        let certificate =
+            self.certificate.as_ref().and_then(|certificate| unreadable(certificate.error.as_ref()));
+        // Both rows tell of the same value where one shows facts of the other.
+        request.into_iter().chain(certificate.filter(|error| Some(*error) != request))
+    }
+}
+
+/// What was read and is no certificate can be compared as well as one.
+fn unreadable(error: Option<&RowError>) -> Option<&RowError> {
+    error.filter(|error| error.cause != Cause::Content)
+}
+
+/// Rows on their way, in the order of their numbers.
+pub type Found<'a, T> = Box<dyn Iterator<Item = Result<T, Lost>> + 'a>;
+
+/// What is compared of a database: its own rows, or what an index has of them.
+pub struct DiffRows<'a> {
+    /// The requests.
+    pub requests: Found<'a, RequestSummary>,
+    /// The certificates.
+    pub certificates: Found<'a, CertificateSummary>,
+}
+
+impl<'a> DiffRows<'a> {
+    /// Those of the database itself.
+    pub fn of<S: PageSource>(database: &'a CaDatabase<S>) -> Self {
+        Self {
+            requests: Box::new(database.requests()),
+            certificates: Box::new(database.certificates().map(|row| row.map(|row| row.summary))),
+        }
     }
 }
 
@@ -64,35 +102,36 @@ pub fn diff<'a, A: PageSource, B: PageSource>(
     older: &'a CaDatabase<A>,
     newer: &'a CaDatabase<B>,
 ) -> impl Iterator<Item = Difference> + 'a {
-    let mut older = Side::new(older);
-    let mut newer = Side::new(newer);
+    diff_rows(DiffRows::of(older), DiffRows::of(newer))
+}
+
+/// As [`diff`], of rows from anywhere.
+pub fn diff_rows<'a>(older: DiffRows<'a>, newer: DiffRows<'a>) -> impl Iterator<Item = Difference> + 'a {
+    let (mut older, mut newer) = (Side::new(older), Side::new(newer));
     let mut ready = Vec::new();
     std::iter::from_fn(move || {
         loop {
             if let Some(difference) = ready.pop() {
                 return Some(difference);
             }
-            let (a, b) = (older.next_id(), newer.next_id());
-            ready.extend(older.lost.drain(..).chain(newer.lost.drain(..)).map(Difference::Lost));
-            match (a, b) {
-                (None, None) if ready.is_empty() => return None,
-                (None, None) => {}
-                (Some(a), Some(b)) if a == b => {
-                    let pair = older.take(a).zip(newer.take(b));
+            let numbers = [older.next_id(&mut ready), newer.next_id(&mut ready)];
+            let Some(id) = numbers.into_iter().flatten().min() else {
+                if ready.is_empty() {
+                    return None;
+                }
+                continue;
+            };
+            match (older.take(id, &mut ready), newer.take(id, &mut ready)) {
+                (Some(before), Some(after)) => {
                     // Half of what is there is no ground to compare on.
-                    let known = !older.is_unknown(a) && !newer.is_unknown(b);
-                    if let Some((before, after)) = pair.filter(|_| known) {
-                        compare(before, after, &mut ready);
-                    }
+                    let whole = !older.is_unknown(id) && !newer.is_unknown(id);
+                    compare(before, after, whole, &mut ready);
                 }
-                (Some(a), b) if b.is_none_or(|b| a < b) => {
-                    let gone = older.take(a).filter(|_| !newer.is_unknown(a));
-                    ready.extend(gone.map(Difference::Vanished));
-                }
-                (_, b) => {
-                    let new = b.and_then(|b| newer.take(b)).filter(|new| !older.is_unknown(new.request_id));
-                    ready.extend(new.into_iter().flat_map(|new| appeared(&new)));
-                }
+                (Some(gone), None) if newer.is_unknown(id) => ready.push(Difference::NotComparable(gone)),
+                (Some(gone), None) => ready.push(Difference::Vanished(gone)),
+                (None, Some(new)) if older.is_unknown(id) => ready.push(Difference::NotComparable(new)),
+                (None, Some(new)) => ready.extend(appeared(&new)),
+                (None, None) => {}
             }
         }
     })
@@ -107,11 +146,13 @@ fn appeared(new: &Entry) -> Vec<Difference> {
     revoked.into_iter().chain([first]).collect()
 }
 
-fn compare(before: Entry, after: Entry, ready: &mut Vec<Difference>) {
-    if before == after || !before.is_readable() || !after.is_readable() {
+fn compare(before: Entry, after: Entry, whole: bool, ready: &mut Vec<Difference>) {
+    if before == after {
         return;
     }
-    if after.is_issued() && !before.is_issued() {
+    if !whole || before.errors().chain(after.errors()).next().is_some() {
+        ready.push(Difference::NotComparable(after));
+    } else if after.is_issued() && !before.is_issued() {
         ready.extend(appeared(&after));
     } else if after.is_revoked() && !before.is_revoked() {
         ready.push(Difference::Revoked(after));
@@ -122,73 +163,64 @@ fn compare(before: Entry, after: Entry, ready: &mut Vec<Difference>) {
     }
 }
 
-type Rows<'a, T> = Peekable<Box<dyn Iterator<Item = Result<T, Lost>> + 'a>>;
-
 /// One of the two databases: its requests and certificates, by number.
 struct Side<'a> {
-    requests: Rows<'a, RequestSummary>,
-    certificates: Rows<'a, CertificateSummary>,
-    lost: Vec<Lost>,
-    /// Numbers around rows that cannot be read.
-    unknown: Vec<(Option<i32>, Option<i32>)>,
+    requests: Peekable<Found<'a, RequestSummary>>,
+    certificates: Peekable<Found<'a, CertificateSummary>>,
+    /// What cannot be read around the next number.
+    unknown: Vec<Lost>,
 }
 
 impl<'a> Side<'a> {
-    fn new<S: PageSource>(database: &'a CaDatabase<S>) -> Self {
-        let requests: Box<dyn Iterator<Item = _> + 'a> = Box::new(database.requests());
-        let certificates: Box<dyn Iterator<Item = _> + 'a> =
-            Box::new(database.certificates().map(|row| row.map(|row| row.summary)));
-        Self {
-            requests: requests.peekable(),
-            certificates: certificates.peekable(),
-            lost: Vec::new(),
-            unknown: Vec::new(),
-        }
+    fn new(rows: DiffRows<'a>) -> Self {
+        let (requests, certificates) = (rows.requests.peekable(), rows.certificates.peekable());
+        Self { requests, certificates, unknown: Vec::new() }
     }
 
     /// The lowest number that was not taken yet.
-    fn next_id(&mut self) -> Option<i32> {
-        // Each of the two iterators reads both tables: what is lost comes twice.
+    fn next_id(&mut self, ready: &mut Vec<Difference>) -> Option<i32> {
         let mut lost = Vec::new();
-        let request = settle(&mut self.requests, &mut lost).map(|row| row.request_id);
-        let certificate = settle(&mut self.certificates, &mut lost).map(|row| row.request_id);
-        for lost in lost {
-            let range = (lost.after, lost.before);
-            if !self.unknown.contains(&range) {
-                self.unknown.push(range);
-                self.lost.push(lost);
-            }
-        }
-        match (request, certificate) {
-            (Some(request), Some(certificate)) => Some(request.min(certificate)),
-            (one, other) => one.or(other),
-        }
+        let request = settle(&mut self.requests, "Requests", &mut lost).map(|row| row.request_id);
+        let certificate = settle(&mut self.certificates, "Certificates", &mut lost).map(|row| row.request_id);
+        self.unknown.extend(lost.iter().cloned());
+        ready.extend(lost.into_iter().map(Difference::Lost));
+        [request, certificate].into_iter().flatten().min()
     }
 
-    fn take(&mut self, request_id: i32) -> Option<Entry> {
+    /// What there is of a number; the next one, or a lower one than that.
+    fn take(&mut self, request_id: i32, ready: &mut Vec<Difference>) -> Option<Entry> {
+        self.unknown.retain(|lost| lost.before.is_none_or(|before| request_id < before));
         let request = self.requests.next_if(|row| row.as_ref().is_ok_and(|row| row.request_id == request_id));
         let certificate =
             self.certificates.next_if(|row| row.as_ref().is_ok_and(|row| row.request_id == request_id));
-        Some(Entry {
+        if request.is_none() && certificate.is_none() {
+            return None;
+        }
+        let entry = Entry {
             request_id,
             request: request.and_then(Result::ok),
             certificate: certificate.and_then(Result::ok),
-        })
+        };
+        ready.extend(entry.errors().map(|error| Difference::Unreadable { request_id, error: error.clone() }));
+        Some(entry)
     }
 
     /// Can the number be among rows that cannot be read?
     fn is_unknown(&self, id: i32) -> bool {
-        let within = |(after, before): &(Option<i32>, Option<i32>)| {
-            after.is_none_or(|after| after < id) && before.is_none_or(|before| id < before)
-        };
-        self.unknown.iter().any(within)
+        self.unknown.iter().any(|lost| is_within(lost, id))
     }
 }
 
-/// The next row that can be read.
-fn settle<'p, T>(rows: &'p mut Rows<'_, T>, lost: &mut Vec<Lost>) -> Option<&'p T> {
+fn is_within(lost: &Lost, id: i32) -> bool {
+    lost.after.is_none_or(|after| after < id) && lost.before.is_none_or(|before| id < before)
+}
+
+/// The next row that can be read. Each of the two iterators reads both tables: of what is lost it tells for its own.
+fn settle<'p, T>(rows: &'p mut Peekable<Found<'_, T>>, table: &str, lost: &mut Vec<Lost>) -> Option<&'p T> {
     while let Some(Err(error)) = rows.next_if(Result::is_err) {
-        lost.push(error);
+        if error.table == table {
+            lost.push(error);
+        }
     }
     rows.peek()?.as_ref().ok()
 }
@@ -207,45 +239,75 @@ pub enum CrlDifference {
         /// As it is.
         after: Box<CrlSummary>,
     },
+    /// One that is not the same in both, or only in one, where the other may be among what cannot be read.
+    NotComparable(CrlSummary),
+    /// Rows of one of the two that cannot be read.
+    Lost(Lost),
+    /// A value of a row of one of the two that cannot be read.
+    Unreadable {
+        /// Number of the row.
+        row_id: i32,
+        /// Why.
+        error: RowError,
+    },
 }
 
-/// The differences of the revocation lists, in the order of issuer, kind and number; and what cannot be read.
-pub fn diff_crls<A: PageSource, B: PageSource>(
-    older: &CaDatabase<A>,
-    newer: &CaDatabase<B>,
-) -> (Vec<CrlDifference>, Vec<Lost>) {
-    let mut lost = Vec::new();
-    let mut before = by_number(older, &mut lost);
+/// The differences of the revocation lists, in the order of issuer, kind and number; before them, what cannot be
+/// read.
+pub fn diff_crls(
+    older: impl Iterator<Item = Result<CrlSummary, Lost>>,
+    newer: impl Iterator<Item = Result<CrlSummary, Lost>>,
+) -> Vec<CrlDifference> {
     let mut differences = Vec::new();
-    for (key, after) in by_number(newer, &mut lost) {
+    let (mut before, lost_before) = by_number(older, &mut differences);
+    let (after, lost_after) = by_number(newer, &mut differences);
+    let sound = |crl: &CrlSummary| unreadable(crl.error.as_ref()).is_none();
+    let among = |lost: &[Lost], crl: &CrlSummary| lost.iter().any(|lost| is_within(lost, crl.row_id));
+    for (key, after) in after {
         match before.remove(&key) {
+            None if among(&lost_before, &after) => differences.push(CrlDifference::NotComparable(after)),
             None => differences.push(CrlDifference::Published(after)),
-            Some(before) if before != after => {
+            Some(before) if before == after => {}
+            Some(before) if sound(&before) && sound(&after) => {
                 let (before, after) = (Box::new(before), Box::new(after));
                 differences.push(CrlDifference::Changed { before, after });
             }
-            Some(_) => {}
+            Some(_) => differences.push(CrlDifference::NotComparable(after)),
         }
     }
-    differences.extend(before.into_values().map(CrlDifference::Removed));
-    (differences, lost)
+    for gone in before.into_values() {
+        let among = among(&lost_after, &gone);
+        differences.push(if among {
+            CrlDifference::NotComparable(gone)
+        } else {
+            CrlDifference::Removed(gone)
+        });
+    }
+    differences
 }
 
 type CrlKey = (Option<i32>, bool, Option<i32>, i32);
 
 /// Lists of one number are told apart by their rows.
-fn by_number<S: PageSource>(database: &CaDatabase<S>, lost: &mut Vec<Lost>) -> BTreeMap<CrlKey, CrlSummary> {
+fn by_number(
+    rows: impl Iterator<Item = Result<CrlSummary, Lost>>,
+    told: &mut Vec<CrlDifference>,
+) -> (BTreeMap<CrlKey, CrlSummary>, Vec<Lost>) {
     let mut all: BTreeMap<CrlKey, CrlSummary> = BTreeMap::new();
-    for row in database.crls() {
+    let mut lost = Vec::new();
+    for row in rows {
         match row {
             Ok(row) => {
-                let row = row.summary;
-                all.insert((row.issuer_id, row.is_delta, row.number, row.row_id), row);
+                let row_id = row.row_id;
+                let error = unreadable(row.error.as_ref()).cloned();
+                told.extend(error.map(|error| CrlDifference::Unreadable { row_id, error }));
+                all.insert((row.issuer_id, row.is_delta, row.number, row_id), row);
             }
             Err(error) => lost.push(error),
         }
     }
-    all
+    told.extend(lost.iter().cloned().map(CrlDifference::Lost));
+    (all, lost)
 }
 
 /// How two databases are related.

@@ -27,7 +27,9 @@ mod x509;
 pub use check::{CaFinding, check};
 pub use crl::CrlFacts;
 pub use database::{CaDatabase, OpenError};
-pub use diff::{CrlDifference, Difference, Entry, Kinship, diff, diff_crls, kinship};
+pub use diff::{
+    CrlDifference, DiffRows, Difference, Entry, Found, Kinship, diff, diff_crls, diff_rows, kinship,
+};
 pub use filter::{CertFilter, CrlFilter, IdRange, RequestFilter};
 pub use glob::Glob;
 pub use row::{Attribute, CertificateRow, CrlRow, Extension, RequestRow};

@@ -7,42 +7,26 @@ mod source;
 mod table;
 mod when;
 
-use ca_database::{CertFilter, CrlFilter, RequestFilter};
+use ca_database::{CertFilter, CertificateSummary, CrlFilter, Found, RequestFilter};
 
 pub(crate) use diff::diff;
 pub(crate) use export::export;
 pub(crate) use table::Sort;
 pub(crate) use when::When;
 
-use crate::args::{CertArgs, Certs, Crls, Inside, Requests};
+use crate::args::{CertArgs, Certs, Crls, Inside, Output, Requests};
 use crate::exit::Exit;
-use crate::printer::Printer;
+use crate::printer::{Printer, arrives};
+use crate::progress::interrupted;
 use crate::rows::Rows;
+use cell::Listed;
 use source::{Losses, open};
 use table::Listing;
 
 pub(crate) fn certs(args: &Certs, printer: Printer) -> anyhow::Result<Exit> {
     let filter = cert_filter(&args.which)?;
-    let Some(mut listing) = Listing::new(&args.output, printer)? else { return Ok(Exit::Done) };
-    let look = inside(&args.inside, printer)?;
-    let rows = Rows::of(&look, printer)?;
-    let mut losses = Losses::new(&look, printer).counted(&rows);
-    for row in rows.certificates(&filter) {
-        match row {
-            Ok(row) => {
-                losses.value("certificate of request", row.request_id, row.error.as_ref());
-                if row.is_issued() && filter.matches(&row) {
-                    listing.push(&row)?;
-                }
-            }
-            Err(lost) => losses.rows(&lost),
-        }
-        if listing.is_full() {
-            break;
-        }
-    }
-    listing.finish()?;
-    Ok(losses.finish())
+    let fits = |row: &CertificateSummary| row.is_issued() && filter.matches(row);
+    list(&args.output, &args.inside, printer, |rows| rows.certificates(&filter), fits)
 }
 
 pub(crate) fn requests(args: &Requests, printer: Printer) -> anyhow::Result<Exit> {
@@ -56,26 +40,7 @@ pub(crate) fn requests(args: &Requests, printer: Printer) -> anyhow::Result<Exit
         request_ids: args.request_ids.clone(),
         archived: args.archived,
     };
-    let Some(mut listing) = Listing::new(&args.output, printer)? else { return Ok(Exit::Done) };
-    let look = inside(&args.inside, printer)?;
-    let rows = Rows::of(&look, printer)?;
-    let mut losses = Losses::new(&look, printer).counted(&rows);
-    for row in rows.requests() {
-        match row {
-            Ok(row) => {
-                losses.value("request", row.request_id, row.error.as_ref());
-                if filter.matches(&row) {
-                    listing.push(&row)?;
-                }
-            }
-            Err(lost) => losses.rows(&lost),
-        }
-        if listing.is_full() {
-            break;
-        }
-    }
-    listing.finish()?;
-    Ok(losses.finish())
+    list(&args.output, &args.inside, printer, |rows| rows.requests(), |row| filter.matches(row))
 }
 
 pub(crate) fn crls(args: &Crls, printer: Printer) -> anyhow::Result<Exit> {
@@ -84,26 +49,45 @@ pub(crate) fn crls(args: &Crls, printer: Printer) -> anyhow::Result<Exit> {
         valid_at: args.valid.then(when::now).transpose()?,
         delta: (args.delta || args.base).then_some(args.delta),
     };
-    let Some(mut listing) = Listing::new(&args.output, printer)? else { return Ok(Exit::Done) };
-    let look = inside(&args.inside, printer)?;
+    list(&args.output, &args.inside, printer, |rows| rows.crls(), |row| filter.matches(row))
+}
+
+/// Lists the rows that fit.
+fn list<R: Listed>(
+    output: &Output,
+    args: &Inside,
+    printer: Printer,
+    found: impl for<'a> FnOnce(&'a Rows<'_>) -> Found<'a, R>,
+    fits: impl Fn(&R) -> bool,
+) -> anyhow::Result<Exit> {
+    let Some(mut listing) = Listing::new(output, printer)? else { return Ok(Exit::Done) };
+    let look = inside(args, printer)?;
     let rows = Rows::of(&look, printer)?;
     let mut losses = Losses::new(&look, printer).counted(&rows);
-    for row in rows.crls() {
+    for row in found(&rows) {
+        if !goes_on()? || listing.is_full() {
+            break;
+        }
         match row {
             Ok(row) => {
-                losses.value("CRL in row", row.row_id, row.error.as_ref());
-                if filter.matches(&row) {
+                losses.value(R::ROW, row.id(), row.error());
+                if fits(&row) {
                     listing.push(&row)?;
                 }
             }
             Err(lost) => losses.rows(&lost),
         }
-        if listing.is_full() {
-            break;
-        }
     }
     listing.finish()?;
-    Ok(losses.finish())
+    losses.finish()
+}
+
+/// Is there anybody to list for? An error when the run is cancelled, or its output cannot be written.
+fn goes_on() -> anyhow::Result<bool> {
+    if interrupted() {
+        return Err(csbackup::Error::Cancelled.into());
+    }
+    arrives()
 }
 
 fn inside(args: &Inside, printer: Printer) -> anyhow::Result<csbackup::Look> {

@@ -2,7 +2,8 @@
 //!
 //! stdout is data, stderr is for people. With `--json` each message is one line on stdout.
 
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -90,12 +91,26 @@ impl Printer {
     }
 }
 
+/// The first failure of writing to stdout.
+static FAILURE: OnceLock<io::Error> = OnceLock::new();
+
 /// A reader that has gone (`csbackup list | head`) is no reason to stop: a backup that is under way
-/// must come to its end.
+/// must come to its end. What only lists asks [`arrives`].
 fn out(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    if let Err(error) = writeln!(io::stdout(), "{line}") {
+        let _ = FAILURE.set(error);
+    }
+}
+
+/// Does what is printed arrive? `false`: nobody reads it any more, which is no error.
+pub(crate) fn arrives() -> anyhow::Result<bool> {
+    match FAILURE.get() {
+        None => Ok(true),
+        Some(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Some(error) => anyhow::bail!("cannot write the output: {error}"),
+    }
 }
 
 fn err(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{line}");
 }

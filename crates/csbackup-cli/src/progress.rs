@@ -76,7 +76,9 @@ impl Observer for Reporter {
                 *bar = Some(new);
             }),
             Step::FileStored(_) => self.clear(),
-            Step::Indexing => self.printer.note("first look into this set: its database is read once, and an index of it kept"),
+            Step::Indexing => self
+                .printer
+                .note("first look into this set: its database is read once, and an index of it kept"),
             Step::Planned(kind, reason) => {
                 self.printer.result(
                     "plan",

@@ -2,8 +2,8 @@
 
 use csbackup::manifest::{Content, FileEntry, Manifest, Severity};
 use csbackup::{
-    Catalogue, FindingEntry, LogProof, LogRange, LookState, NoteBody, Outcome, Overview, Proof, SetState, StoredSet,
-    TruncationOutcome, VerifyReport,
+    Catalogue, FindingEntry, LogProof, LogRange, LookState, NoteBody, Outcome, Overview, Proof, SetState,
+    StoredSet, TruncationOutcome, VerifyReport,
 };
 use serde_json::{Value, json};
 
@@ -234,7 +234,12 @@ fn verified_how(set: &StoredSet) -> String {
     if let Some((note, level, worst, findings)) = later {
         let worst =
             worst.map_or("nothing found".to_owned(), |worst| format!("{findings} findings, worst {worst:?}"));
-        parts.push(format!("verified ({}) {}: {}", format!("{level:?}").to_lowercase(), note.at, worst.to_lowercase()));
+        parts.push(format!(
+            "verified ({}) {}: {}",
+            format!("{level:?}").to_lowercase(),
+            note.at,
+            worst.to_lowercase()
+        ));
     }
     parts.join("; ")
 }
@@ -361,9 +366,12 @@ pub(crate) fn show(
 fn proven(proof: &Proof) -> String {
     let mut parts = Vec::new();
     if proof.trees > 0 {
-        let how = if proof.deep { "every index entry compared" } else { "indexes compared by a sample" };
-        parts
-            .push(format!("{} trees of {} pages and {} nodes, {how}", proof.trees, proof.pages, proof.nodes));
+        let how = if proof.deep { "entry by entry" } else { "by a sample" };
+        let Proof { trees, pages, nodes, indexes, indexes_compared, .. } = proof;
+        let rest = if indexes_compared < indexes { ", the others are in motion" } else { "" };
+        parts.push(format!(
+            "{trees} trees of {pages} pages and {nodes} nodes; {indexes_compared} of {indexes} indexes compared {how}{rest}"
+        ));
     }
     if let Some(logs) = &proof.logs {
         let LogProof { records, redone, new_pages, on_disk, mismatches } = logs;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ca_database::{CertFilter, CertificateSummary, CrlSummary, Lost, RequestSummary};
+use ca_database::{CertFilter, CertificateSummary, CrlSummary, Found, RequestSummary};
 use csbackup::{Index, Look, Overview};
 
 use crate::printer::Printer;
@@ -13,8 +13,6 @@ pub(crate) struct Rows<'l> {
     look: &'l Look,
     index: Option<Index>,
 }
-
-type Found<'a, T> = Box<dyn Iterator<Item = Result<T, Lost>> + 'a>;
 
 impl<'l> Rows<'l> {
     /// Opens the index of what is looked into; makes one when there is none.
@@ -29,6 +27,12 @@ impl<'l> Rows<'l> {
             }
         };
         Ok(Self { look, index })
+    }
+
+    /// Without an index that has lost rows: it only counted them, and does not say where.
+    pub(crate) fn exact(mut self) -> Self {
+        self.index = self.index.filter(|index| index.overview().lost == 0);
+        self
     }
 
     /// The certificates that may pass a filter: all, or those with its serial number or thumbprint.
@@ -64,11 +68,7 @@ impl<'l> Rows<'l> {
         if let Some(index) = &self.index {
             return index.overview().clone();
         }
-        let mut overview = Overview::default();
-        self.look.database.certificates().flatten().for_each(|row| overview.add_certificate(&row.summary));
-        self.look.database.requests().flatten().for_each(|row| overview.add_request(&row));
-        self.look.database.crls().flatten().for_each(|row| overview.add_crl(&row.summary));
-        overview
+        Overview::of(self.look)
     }
 
     /// Pages in motion that an index has counted and does not tell of again.

@@ -111,7 +111,8 @@ pub fn verify_set(
         && let Err(error) = verification.add_chain(medium, catalogue, set)
     {
         let text = format!("whether the logs continue their base cannot be told: {}", causes(&error));
-        verification.tell_set(vec![FindingEntry { severity: Severity::Warning, ..finding("base-unread", text) }]);
+        verification
+            .tell_set(vec![FindingEntry { severity: Severity::Warning, ..finding("base-unread", text) }]);
     }
     verification.finish()
 }
@@ -204,7 +205,10 @@ impl<'a> Verification<'a> {
         let is_full = self.level > VerifyLevel::Stream && checked.is_ese();
         let source = if is_full { source() } else { None };
         if is_full && source.is_none() {
-            findings.push(finding("file-unreadable", "cannot be opened again for the full verification".to_owned()));
+            findings.push(finding(
+                "file-unreadable",
+                "cannot be opened again for the full verification".to_owned(),
+            ));
         }
         match source {
             Some(source) if checked.is_database() => self.databases.push(OpenDatabase {
@@ -249,7 +253,9 @@ impl<'a> Verification<'a> {
     fn add_stored(&mut self, medium: &dyn Medium, set: &StoredSet, is_own: bool) -> Result<(), Error> {
         for entry in &set.manifest.files {
             let is_database = entry.content == Content::Database;
-            let Some(path) = entry.set_path().filter(|_| is_database || entry.log().is_some()) else { continue };
+            let Some(path) = entry.set_path().filter(|_| is_database || entry.log().is_some()) else {
+                continue;
+            };
             let source = medium.source(set, &path)?;
             if let Some(log) = entry.log() {
                 self.logs.push((ese::Generation(log.generation), source));

@@ -47,12 +47,20 @@ pub struct StructureOptions<'m> {
     /// middle of a change. `None`: there are no logs; in a database that was not closed cleanly
     /// everything is then no more than a warning.
     pub in_motion: Option<&'m (dyn Fn(PageNumber) -> bool + Sync)>,
+    /// The highest dbtime that the logs of the set know ([`crate::RedoReport::highest_dbtime`]). In a
+    /// database that was not closed cleanly, a later page is of a later moment than its logs. Used only
+    /// together with `in_motion`; `None`: not compared.
+    pub highest_dbtime: Option<u64>,
 }
 
 impl fmt::Debug for StructureOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has_logs = self.in_motion.is_some();
-        f.debug_struct("StructureOptions").field("deep", &self.deep).field("in_motion", &has_logs).finish()
+        f.debug_struct("StructureOptions")
+            .field("deep", &self.deep)
+            .field("in_motion", &has_logs)
+            .field("highest_dbtime", &self.highest_dbtime)
+            .finish()
     }
 }
 
@@ -141,6 +149,12 @@ impl<'m> StructureCheck<'m> {
     /// Nothing can be said for sure of a database that needs logs which are not there.
     fn needs_logs(&self) -> bool {
         self.is_dirty && self.options.in_motion.is_none()
+    }
+
+    /// The last moment that the logs know, when that limits the pages.
+    fn highest_dbtime(&self) -> u64 {
+        let has_limit = self.is_dirty && self.options.in_motion.is_some();
+        self.options.highest_dbtime.filter(|_| has_limit).unwrap_or(u64::MAX)
     }
 
     fn severity(&self) -> Severity {

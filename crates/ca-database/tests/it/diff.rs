@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use ca_database::{CaDatabase, CrlDifference, Difference, Disposition, Kinship, diff, diff_crls, kinship};
+use ca_database::{
+    CaDatabase, Cause, CrlDifference, CrlRow, Difference, Disposition, Kinship, Lost, diff, diff_crls,
+    kinship,
+};
 
 use crate::engine::database_of;
 use crate::open;
@@ -14,6 +17,11 @@ fn pair() -> Option<(PathBuf, PathBuf)> {
 
 fn numbers(database: &CaDatabase<Vec<u8>>) -> Vec<i32> {
     database.requests().flatten().map(|row| row.request_id).collect()
+}
+
+fn crl_differences(older: &CaDatabase<Vec<u8>>, newer: &CaDatabase<Vec<u8>>) -> Vec<CrlDifference> {
+    let rows = |row: Result<CrlRow, Lost>| row.map(|row| row.summary);
+    diff_crls(older.crls().map(rows), newer.crls().map(rows))
 }
 
 #[test]
@@ -29,7 +37,7 @@ fn differences_account_for_every_row() {
             Difference::Revoked(entry) => revoked.push(entry.request_id),
             Difference::Changed { before, after } => assert_ne!(before, after),
             Difference::Unrevoked(_) => {}
-            Difference::Lost(lost) => panic!("{lost}"),
+            unread => panic!("{unread:?}"),
         }
     }
     let (before, after) = (numbers(&older), numbers(&newer));
@@ -61,15 +69,14 @@ fn a_database_does_not_differ_from_itself() {
     let Some((older, _)) = pair() else { return };
     let (a, b) = (open(&older), open(&older));
     assert_eq!(diff(&a, &b).count(), 0);
-    assert_eq!(diff_crls(&a, &b), (Vec::new(), Vec::new()));
+    assert_eq!(crl_differences(&a, &b), []);
 }
 
 #[test]
 fn newer_revocation_lists_are_published_ones() {
     let Some((older, newer)) = pair() else { return };
     let (older, newer) = (open(&older), open(&newer));
-    let (differences, lost) = diff_crls(&older, &newer);
-    assert_eq!(lost, []);
+    let differences = crl_differences(&older, &newer);
     let published = differences.iter().filter(|one| matches!(one, CrlDifference::Published(_))).count();
     let removed = differences.iter().filter(|one| matches!(one, CrlDifference::Removed(_))).count();
     let (before, after) = (older.crls().count(), newer.crls().count());
@@ -95,7 +102,9 @@ fn rows_on_a_lost_page_did_not_vanish() {
         diff(a, b).filter(|one| matches!(one, Difference::Vanished(_))).count()
     };
     assert_eq!(vanished(&whole, &damaged), 0);
-    assert!(diff(&whole, &damaged).all(|one| matches!(one, Difference::Lost(_))));
+    assert!(
+        diff(&whole, &damaged).all(|one| matches!(one, Difference::Lost(_) | Difference::NotComparable(_)))
+    );
     // Nor were they issued since.
     let newer = open(&newer);
     let on_page: Vec<i32> =
@@ -105,6 +114,31 @@ fn rows_on_a_lost_page_did_not_vanish() {
         if let Difference::Issued(entry) | Difference::Requested(entry) = difference {
             assert!(!on_page.contains(&entry.request_id), "{}", entry.request_id);
         }
+    }
+}
+
+#[test]
+fn values_that_cannot_be_read_are_told_and_are_no_change() {
+    let Some((older, _)) = pair() else { return };
+    let whole = open(&older);
+    let tree = |table: &str| {
+        let table = whole.database().table(table).expect("the table is there");
+        table.long_values.as_ref().expect("long values").root
+    };
+    for table in ["Requests", "CRLs"] {
+        let nodes: Vec<_> = whole.database().nodes(tree(table)).flatten().collect();
+        let victim = nodes[nodes.len() / 2].page;
+        let mut bytes = std::fs::read(&older).expect("read a database");
+        bytes[(usize::try_from(victim.0).expect("a page number") + 1) * 8192 + 4000..][..100].fill(0xee);
+        let damaged = CaDatabase::open(bytes).expect("open the database of a CA");
+        let rows: Vec<_> = diff(&whole, &damaged).collect();
+        let crls = crl_differences(&whole, &damaged);
+        let row = |one: &&Difference| matches!(one, Difference::Unreadable { error, .. } if error.cause == Cause::Damage);
+        let crl = |one: &&CrlDifference| matches!(one, CrlDifference::Unreadable { error, .. } if error.cause == Cause::Damage);
+        let (row, crl) = (rows.iter().filter(row).count(), crls.iter().filter(crl).count());
+        assert_eq!((row > 0, crl > 0), (table == "Requests", table == "CRLs"));
+        assert!(!rows.iter().any(|one| matches!(one, Difference::Changed { .. })));
+        assert!(!crls.iter().any(|one| matches!(one, CrlDifference::Changed { .. })));
     }
 }
 

@@ -52,19 +52,19 @@ pub(crate) struct Output {
 #[command(next_help_heading = "Which (all that is given must hold)")]
 pub(crate) struct CertArgs {
     /// Issued at this time or later; `30d` is 30 days ago
-    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    #[arg(long, value_name = "TIME", value_parser = When::parse, allow_hyphen_values = true)]
     pub(crate) issued_since: Option<When>,
 
     /// Issued before this time; `30d` is 30 days ago
-    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    #[arg(long, value_name = "TIME", value_parser = When::parse, allow_hyphen_values = true)]
     pub(crate) issued_before: Option<When>,
 
     /// End of validity before this time; `30d` is in 30 days
-    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    #[arg(long, value_name = "TIME", value_parser = When::parse, allow_hyphen_values = true)]
     pub(crate) expires_before: Option<When>,
 
     /// End of validity at this time or later; `30d` is in 30 days
-    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    #[arg(long, value_name = "TIME", value_parser = When::parse, allow_hyphen_values = true)]
     pub(crate) expires_after: Option<When>,
 
     /// Template: name or object identifier, `*` and `?` allowed
@@ -126,11 +126,11 @@ pub(crate) struct Requests {
     pub(crate) inside: Inside,
 
     /// Came in at this time or later; `30d` is 30 days ago
-    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    #[arg(long, value_name = "TIME", value_parser = When::parse, allow_hyphen_values = true)]
     pub(crate) submitted_since: Option<When>,
 
     /// Came in before this time; `30d` is 30 days ago
-    #[arg(long, value_name = "TIME", value_parser = When::parse)]
+    #[arg(long, value_name = "TIME", value_parser = When::parse, allow_hyphen_values = true)]
     pub(crate) submitted_before: Option<When>,
 
     /// Template that was asked for or issued, `*` and `?` allowed

@@ -1,7 +1,7 @@
 //! Columns of rows, and what stands in them.
 
 use ca_database::{
-    CertificateSummary, CrlSummary, FileTime, RequestFacts, RequestSummary, San, purpose_name,
+    CertificateSummary, CrlSummary, FileTime, RequestFacts, RequestSummary, RowError, San, purpose_name,
 };
 use serde_json::Value;
 
@@ -100,6 +100,12 @@ pub(crate) trait Listed: Sized + 'static {
     const DEFAULT: &'static [&'static str];
     /// Type of its message in JSON.
     const MESSAGE: &'static str;
+    /// What a row is called, before its number.
+    const ROW: &'static str;
+    /// Its number.
+    fn id(&self) -> i32;
+    /// What of it cannot be read.
+    fn error(&self) -> Option<&RowError>;
 }
 
 macro_rules! columns {
@@ -114,6 +120,7 @@ type Crl = CrlSummary;
 
 impl Listed for CertificateSummary {
     const MESSAGE: &'static str = "certificate";
+    const ROW: &'static str = "certificate of request";
     const DEFAULT: &'static [&'static str] =
         &["request_id", "serial", "common_name", "template", "requester", "not_after", "disposition"];
     const COLUMNS: &'static [Column<Self>] = columns! {
@@ -150,10 +157,19 @@ impl Listed for CertificateSummary {
         "length", "length in bytes", |row: &Cert| row.length.map(i64::from).into();
         "error", "what of the row cannot be read", |row: &Cert| row.error.as_ref().map(|error| error.to_string()).into();
     };
+
+    fn id(&self) -> i32 {
+        self.request_id
+    }
+
+    fn error(&self) -> Option<&RowError> {
+        self.error.as_ref()
+    }
 }
 
 impl Listed for RequestSummary {
     const MESSAGE: &'static str = "request";
+    const ROW: &'static str = "request";
     const DEFAULT: &'static [&'static str] =
         &["request_id", "submitted", "disposition", "requester", "template", "subject"];
     const COLUMNS: &'static [Column<Self>] = columns! {
@@ -178,10 +194,19 @@ impl Listed for RequestSummary {
         "recovery_agents", "certificates that can open it, SHA-1", |row: &Req| Cell::List(row.recovery_agents.clone());
         "error", "what of the row cannot be read", |row: &Req| row.error.as_ref().map(|error| error.to_string()).into();
     };
+
+    fn id(&self) -> i32 {
+        self.request_id
+    }
+
+    fn error(&self) -> Option<&RowError> {
+        self.error.as_ref()
+    }
 }
 
 impl Listed for CrlSummary {
     const MESSAGE: &'static str = "crl";
+    const ROW: &'static str = "CRL in row";
     const DEFAULT: &'static [&'static str] =
         &["number", "delta", "this_update", "next_update", "entries", "published", "status"];
     const COLUMNS: &'static [Column<Self>] = columns! {
@@ -206,6 +231,14 @@ impl Listed for CrlSummary {
         "length", "length in bytes", |row: &Crl| row.length.map(i64::from).into();
         "error", "what of the row cannot be read", |row: &Crl| row.error.as_ref().map(|error| error.to_string()).into();
     };
+
+    fn id(&self) -> i32 {
+        self.row_id
+    }
+
+    fn error(&self) -> Option<&RowError> {
+        self.error.as_ref()
+    }
 }
 
 fn facts(row: &CertificateSummary, of: impl FnOnce(&RequestFacts) -> Cell) -> Cell {

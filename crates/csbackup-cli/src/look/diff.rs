@@ -1,34 +1,88 @@
 //! What changed between two databases of a CA, as lines.
 
-use ca_database::{CrlDifference, Difference, Entry, Kinship};
+use ca_database::{CertFilter, CrlDifference, DiffRows, Difference, Entry, Found, Kinship, Lost};
+use csbackup::LookState;
 use serde_json::{Map, Value, json};
 
 use super::cell::Listed;
+use super::goes_on;
 use super::source::{Losses, open};
 use crate::args::Diff;
 use crate::exit::Exit;
 use crate::printer::Printer;
+use crate::progress::interrupted;
+use crate::rows::Rows;
 
 pub(crate) fn diff(args: &Diff, printer: Printer) -> anyhow::Result<Exit> {
     let open = |name: &str| open(name, args.dir.as_deref(), args.ca_name.as_deref(), printer);
     let (older, newer) = (open(&args.from)?, open(&args.to)?);
+    if older.key.is_some() && older.key == newer.key && older.state.place != newer.state.place {
+        return Ok(of_one_chain(&older.state, &newer.state, printer));
+    }
     let kinship = ca_database::kinship(&older.database, &newer.database);
     if let Some(text) = about(kinship) {
         printer.warning(text);
     }
     let mut losses = Losses::new(&older, printer).and(&newer);
-    let mut lines = Lines { printer, counts: [0; KINDS.len()] };
-    for difference in ca_database::diff(&older.database, &newer.database) {
+    let mut lines = Lines { printer, counts: [0; KINDS.len()], range: None };
+    let (older, newer) = (Rows::of(&older, printer)?.exact(), Rows::of(&newer, printer)?.exact());
+    for difference in ca_database::diff_rows(rows(&older), rows(&newer)) {
+        if !goes_on()? {
+            return losses.finish();
+        }
         match difference {
-            Difference::Lost(lost) => losses.rows(&lost),
+            Difference::Lost(lost) => {
+                losses.rows(&lost);
+                lines.range(&lost);
+            }
+            Difference::Unreadable { request_id, error } => losses.value("request", request_id, Some(&error)),
             difference => lines.row(&difference),
         }
     }
-    let (crls, lost) = ca_database::diff_crls(&older.database, &newer.database);
-    lost.iter().for_each(|lost| losses.rows(lost));
-    crls.iter().for_each(|difference| lines.crl(difference));
-    lines.summary(kinship);
-    Ok(losses.finish())
+    for difference in ca_database::diff_crls(until_cancelled(older.crls()), until_cancelled(newer.crls())) {
+        if !goes_on()? {
+            return losses.finish();
+        }
+        match difference {
+            CrlDifference::Lost(lost) => {
+                losses.rows(&lost);
+                lines.range(&lost);
+            }
+            CrlDifference::Unreadable { row_id, error } => losses.value("CRL in row", row_id, Some(&error)),
+            difference => lines.crl(&difference),
+        }
+    }
+    goes_on()?;
+    let whole = lines.summary(kinship);
+    let exit = losses.finish()?;
+    Ok(if exit == Exit::Done && !whole { Exit::Incomplete } else { exit })
+}
+
+fn rows<'a>(rows: &'a Rows<'_>) -> DiffRows<'a> {
+    DiffRows {
+        requests: until_cancelled(rows.requests()),
+        certificates: until_cancelled(rows.certificates(&CertFilter::default())),
+    }
+}
+
+/// Between two rows that are told many can be read.
+fn until_cancelled<'a, T: 'a>(rows: Found<'a, T>) -> Found<'a, T> {
+    Box::new(rows.take_while(|_| !interrupted()))
+}
+
+/// Sets of one chain have one database.
+fn of_one_chain(older: &LookState, newer: &LookState, printer: Printer) -> Exit {
+    let full = newer.base.as_ref().or(older.base.as_ref()).map(ToString::to_string).unwrap_or_default();
+    let ends = older.not_replayed.zip(newer.not_replayed);
+    let logs = ends.map(|([_, a], [_, b])| [a.min(b).saturating_add(1), a.max(b)]).filter(|[a, b]| a <= b);
+    let between =
+        logs.map_or_else(|| "logs".to_owned(), |[low, high]| format!("the logs 0x{low:x}-0x{high:x}"));
+    let text = format!(
+        "not comparable: both have the database of {full}; what happened between them is only in {between}, which \
+         are not replayed yet"
+    );
+    printer.result("not_comparable", json!({ "base": full, "logs": logs, "text": text }), &text);
+    Exit::Incomplete
 }
 
 fn about(kinship: Kinship) -> Option<&'static str> {
@@ -41,7 +95,7 @@ fn about(kinship: Kinship) -> Option<&'static str> {
 }
 
 /// What can be different, in the order of the summary.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "issued",
     "revoked",
     "unrevoked",
@@ -51,12 +105,18 @@ const KINDS: [&str; 9] = [
     "crl-published",
     "crl-removed",
     "crl-changed",
+    "not-comparable",
 ];
 
 struct Lines {
     printer: Printer,
     counts: [usize; KINDS.len()],
+    /// The last range that was told.
+    range: Option<Range>,
 }
+
+/// The table, and the numbers before and behind.
+type Range = (&'static str, Option<i32>, Option<i32>);
 
 impl Lines {
     fn row(&mut self, difference: &Difference) {
@@ -67,7 +127,8 @@ impl Lines {
             Difference::Requested(entry) => ("requested", entry, Vec::new()),
             Difference::Vanished(entry) => ("vanished", entry, Vec::new()),
             Difference::Changed { before, after } => ("changed", after.as_ref(), changes(before, after)),
-            Difference::Lost(_) => return,
+            Difference::NotComparable(entry) => ("not-comparable", entry, Vec::new()),
+            Difference::Lost(_) | Difference::Unreadable { .. } => return,
         };
         let mut object = Map::new();
         object.insert("request_id".to_owned(), Value::from(entry.request_id));
@@ -83,12 +144,29 @@ impl Lines {
             CrlDifference::Changed { before, after } => {
                 ("crl-changed", after.as_ref(), changed(before.as_ref(), after.as_ref()))
             }
+            CrlDifference::NotComparable(crl) => ("not-comparable", crl, Vec::new()),
+            CrlDifference::Lost(_) | CrlDifference::Unreadable { .. } => return,
         };
         let delta = if crl.is_delta { "delta CRL" } else { "CRL" };
         let number = crl.number.map_or_else(|| "without a number".to_owned(), |number| number.to_string());
         let until = crl.next_update.map(|at| format!(", valid until {}", at.truncate_to_second()));
         let object = Map::from_iter([("crl".to_owned(), values(crl))]);
         self.tell(kind, object, &format!("{delta} {number}{}", until.unwrap_or_default()), &columns);
+    }
+
+    /// Numbers whose rows cannot be read in one of the two. Between neighbours nothing can be missing.
+    fn range(&mut self, lost: &Lost) {
+        let range = (lost.table, lost.after, lost.before);
+        let (from, to) =
+            (lost.after.map(|id| id.saturating_add(1)), lost.before.map(|id| id.saturating_sub(1)));
+        if self.range == Some(range) || from.zip(to).is_some_and(|(from, to)| from > to) {
+            return;
+        }
+        self.range = Some(range);
+        let end = |id: Option<i32>| id.map_or_else(String::new, |id| id.to_string());
+        let text = format!("{:<14} {} {}-{}", "unreadable", lost.table, end(from), end(to));
+        let value = json!({ "table": lost.table, "from": from, "to": to, "in_motion": lost.in_motion });
+        self.printer.result("unreadable", value, &text);
     }
 
     fn tell(&mut self, kind: &str, mut object: Map<String, Value>, what: &str, changes: &[Change]) {
@@ -103,15 +181,16 @@ impl Lines {
             });
             object.insert("columns".to_owned(), Value::Object(columns.collect()));
         }
-        let mut text = format!("{kind:<13} {what}");
+        let mut text = format!("{kind:<14} {what}");
         for Change { column, before, after } in changes {
             let shown = |cell: &super::cell::Cell| csbackup::shown_name(&cell.text());
-            text.push_str(&format!("\n{:14}{column}: {} -> {}", "", shown(before), shown(after)));
+            text.push_str(&format!("\n{:15}{column}: {} -> {}", "", shown(before), shown(after)));
         }
         self.printer.result("difference", Value::Object(object), &text);
     }
 
-    fn summary(&self, kinship: Kinship) {
+    /// Was there nothing that could not be compared?
+    fn summary(&self, kinship: Kinship) -> bool {
         let named = || KINDS.iter().zip(self.counts);
         let mut object: Map<String, Value> =
             named().map(|(name, count)| (name.replace('-', "_"), Value::from(count))).collect();
@@ -124,8 +203,14 @@ impl Lines {
         object.insert("kinship".to_owned(), Value::from(kinship));
         let told: Vec<String> =
             named().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}")).collect();
-        let text = if told.is_empty() { "no difference".to_owned() } else { told.join(", ") };
+        let whole = self.range.is_none() && !told.iter().any(|told| told.ends_with("not-comparable"));
+        let text = match () {
+            () if !told.is_empty() => told.join(", "),
+            () if whole => "no difference".to_owned(),
+            () => "no difference in what can be read".to_owned(),
+        };
         self.printer.result("diff", Value::Object(object), &text);
+        whole
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn export(args: &Export, printer: Printer) -> anyhow::Result<Exit> {
         certificates(&look, &filter, args, &mut target, &mut losses)?;
     }
     target.finish()?;
-    Ok(losses.finish())
+    losses.finish()
 }
 
 fn certificates(
@@ -46,12 +46,12 @@ fn certificates(
             }
         };
         let summary = &row.summary;
+        losses.value("certificate of request", summary.request_id, summary.error.as_ref());
         let of_chain =
             [Disposition::CA_CERTIFICATE, Disposition::CA_CHAIN].map(Some).contains(&summary.disposition());
         if !(filter.matches(summary) || (args.chain && of_chain)) {
             continue;
         }
-        losses.value("certificate of request", summary.request_id, summary.error.as_ref());
         if args.requests {
             request(look, summary.request_id, target, losses)?;
         } else if let Some(der) = &row.der {

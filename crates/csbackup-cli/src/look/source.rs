@@ -6,6 +6,7 @@ use ca_database::{Cause, Lost, RowError};
 use csbackup::{Look, LookState};
 use serde_json::json;
 
+use super::goes_on;
 use crate::args::Which;
 use crate::commands::{find, set_folder};
 use crate::exit::Exit;
@@ -110,11 +111,11 @@ impl Losses {
     }
 
     /// What the run ends with.
-    pub(super) fn finish(self) -> Exit {
+    pub(super) fn finish(self) -> anyhow::Result<Exit> {
         if self.in_motion > 0 {
             self.printer.warning(&format!(
-                "the database was copied while it changed: {} of its rows or pages may be incomplete until the logs \
-                 are replayed",
+                "{} places of the database were in motion while it was copied: how many rows that concerns is \
+                 unknown until the logs are replayed",
                 self.in_motion
             ));
         }
@@ -124,6 +125,8 @@ impl Losses {
                 self.content
             ));
         }
-        if self.damaged { Exit::Damage } else { Exit::Done }
+        // Nobody trusts a listing whose end is missing.
+        goes_on()?;
+        Ok(if self.damaged { Exit::Damage } else { Exit::Done })
     }
 }

@@ -125,6 +125,7 @@ fn distances_of_time_count_from_now() {
     // All of it was issued in 2022.
     assert_eq!(count(&["--issued-since", "30d"]), 0);
     assert_eq!(count(&["--issued-before", "30d"]), count(&[]));
+    assert_eq!(count(&["--issued-since", "-5d"]), 0);
     // Nobody counts from before 1601.
     look(&world, &["certs", "latest", "--dir", "sets", "--issued-since", "1000y"]).exits(2);
 }
@@ -303,9 +304,130 @@ fn differences_of_two_states_add_up() {
 #[test]
 fn a_set_does_not_differ_from_itself_and_another_ca_is_told() {
     let world = World::with_full();
-    let run = look(&world, &["diff", "latest", "latest", "--dir", "sets"]).exits(0);
-    assert_eq!(run.stdout, "no difference\n");
+    // It was copied while the CA worked: of what was in motion nothing is said.
+    let run = look(&world, &["diff", "latest", "latest", "--dir", "sets"]).exits(3);
+    assert!(run.stdout.ends_with("\nno difference in what can be read\n"), "{}", run.stdout);
     let Some(database) = certlog() else { return };
-    let run = look(&world, &["diff", "latest", &database, "--dir", "sets"]).exits(0);
+    let run = look(&world, &["diff", "latest", &database, "--dir", "sets"]).exits(3);
     assert!(run.stderr.contains("warning: these are databases of different CAs"), "{}", run.stderr);
+}
+
+#[test]
+fn sets_of_one_chain_are_not_compared_while_logs_are_not_replayed() {
+    let world = World::with_chain();
+    let full = world.sets()[0].id.to_string();
+    let run = look(&world, &["diff", &full, "latest", "--dir", "sets"]).exits(3);
+    let base = format!("not comparable: both have the database of {full};");
+    assert!(run.stdout.starts_with(&base), "{}", run.stdout);
+    let told = look(&world, &["--json", "diff", &full, "latest", "--dir", "sets"]).exits(3);
+    let told = told.message("not_comparable");
+    assert_eq!(told["base"], full.as_str());
+    assert!(told["logs"][0].as_u64() <= told["logs"][1].as_u64() && told["logs"][0].is_u64());
+}
+
+#[test]
+fn what_a_database_in_motion_may_lack_is_told_as_not_comparable() {
+    let (Some(older), Some(newer)) = (recorded("hot"), recorded("hot-restored")) else { return };
+    let here = temp();
+    let run = run_in(here.path(), &["--json", "diff", &text(&older), &text(&newer)]).exits(3);
+    let ids =
+        |rows: Vec<Value>| -> Vec<i64> { rows.iter().filter_map(|row| row["request_id"].as_i64()).collect() };
+    let of = |path: &Path| {
+        ids(run_in(here.path(), &["--json", "certs", &text(path)]).exits(0).of_type("certificate"))
+    };
+    let (before, after) = (of(&older), of(&newer));
+    let differences = run.of_type("difference");
+    let unsure = differences.iter().filter(|one| one["kind"] == "not-comparable").count();
+    assert_eq!(run.message("diff")["not_comparable"], unsure);
+    let told = ids(differences);
+    assert!(after.iter().filter(|id| !before.contains(id)).all(|id| told.contains(id)));
+    assert!(unsure > 0);
+    let ranges = run.of_type("unreadable");
+    assert!(!ranges.is_empty());
+    assert!(
+        ranges.iter().all(|range| range["to"].is_null() || range["from"].as_i64() <= range["to"].as_i64())
+    );
+    let warned = run.of_type("warning");
+    let in_motion =
+        |row: &Value| row["text"].as_str().is_some_and(|text| text.contains("how many rows that concerns"));
+    assert!(warned.iter().any(in_motion), "{warned:?}");
+}
+
+/// A copy of a recorded database whose long values of a table are damaged in the middle.
+fn without_values(table: &str) -> Option<TempDir> {
+    let mut bytes = fs::read(recorded("clean")?.join("ExampleCA.edb")).expect("read a database");
+    let database = Database::open(&bytes[..]).expect("open a database");
+    let values = database.table(table).and_then(|table| table.long_values.as_ref()).expect("long values");
+    let nodes: Vec<_> = database.nodes(values.root).flatten().collect();
+    let page = nodes[nodes.len() / 2].page;
+    drop(database);
+    bytes[(usize::try_from(page.0).expect("a page number") + 1) * 8192 + 4000..][..100].fill(0xee);
+    let folder = temp();
+    fs::write(folder.path().join("ExampleCA.edb"), bytes).expect("write a database");
+    Some(folder)
+}
+
+#[test]
+fn values_that_cannot_be_read_are_damage_and_no_difference() {
+    let (Some(sound), Some(crls)) = (recorded("clean"), without_values("CRLs")) else { return };
+    let run = run_in(crls.path(), &["diff", &text(&sound), "."]).exits(4);
+    assert!(run.stderr.contains("warning: CRL in row "), "{}", run.stderr);
+    assert!(!run.stdout.contains("crl-changed"), "{}", run.stdout);
+    let Some(rows) = without_values("Requests") else { return };
+    let run = run_in(rows.path(), &["diff", &text(&sound), "."]).exits(4);
+    assert!(run.stderr.contains("warning: request "), "{}", run.stderr);
+}
+
+#[cfg(target_os = "linux")]
+mod streams {
+    use std::io::{BufRead as _, BufReader, Read as _};
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    /// Runs the program on a database whose listing is far longer than a pipe holds.
+    fn spawn(args: &[&str], stdout: Stdio) -> Option<Child> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_csbackup"));
+        command.args(args).arg(recorded("clean")?).stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
+        Some(command.spawn().expect("run the program"))
+    }
+
+    #[test]
+    fn a_listing_that_cannot_be_written_fails() {
+        for args in [&["certs", "--csv"][..], &["requests"], &["crls", "--count"], &["certs", "--json"]] {
+            let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("open a full device");
+            let Some(child) = spawn(args, full.into()) else { return };
+            let output = child.wait_with_output().expect("wait for the program");
+            assert_eq!(output.status.code(), Some(1), "{args:?}");
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(args.contains(&"--json") || stderr.contains("cannot write the output: "), "{stderr}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_goes_ends_a_listing_quietly() {
+        let Some(mut child) = spawn(&["certs", "--json"], Stdio::piped()) else { return };
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("wait for the program");
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+
+    #[test]
+    fn an_interrupt_ends_a_listing_as_cancelled() {
+        for command in ["certs", "requests"] {
+            let Some(mut child) = spawn(&["--json", command], Stdio::piped()) else { return };
+            let mut reader = BufReader::new(child.stdout.take().expect("its output"));
+            // It is under way once rows come, and waits for a reader of the rest.
+            for _ in 0..2 {
+                reader.read_line(&mut String::new()).expect("read a row");
+            }
+            let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+            assert!(kill.expect("interrupt it").success());
+            let mut rest = String::new();
+            reader.read_to_string(&mut rest).expect("read the rest");
+            let output = child.wait_with_output().expect("wait for the program");
+            assert_eq!(output.status.code(), Some(130), "{command}");
+        }
+    }
 }

@@ -18,8 +18,10 @@ fn disorder(state: &Path) {
         let database = Database::open(bytes.as_slice()).expect("a database");
         let header = database.header().expect("a header");
         let mut redo = DryRedo::new(header, page_dbtimes(bytes.as_slice(), header.page_size));
-        let entries = fs::read_dir(state).expect("list the state").map(|entry| entry.expect("an entry").path());
-        let mut logs: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
+        let entries =
+            fs::read_dir(state).expect("list the state").map(|entry| entry.expect("an entry").path());
+        let mut logs: Vec<_> =
+            entries.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
         logs.sort();
         for log in logs {
             redo.push_log(fs::read(log).expect("read a log")).expect("follow a log");

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ca_database::{
-    Cause, CertificateRow, CertificateSummary, CrlRow, CrlSummary, Disposition, FileTime, RequestSummary, RowError,
+    Cause, CertificateRow, CertificateSummary, CrlRow, CrlSummary, Disposition, FileTime, RequestSummary,
+    RowError,
 };
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +73,8 @@ impl Overview {
         }
         let database = &look.database;
         own.damaged += (database.database().catalog_errors().len() + database.missing_tables().len()) as u64;
-        add!(database.certificates(), |own: &mut Self, row: &CertificateRow| own.add_certificate(&row.summary));
+        add!(database.certificates(), |own: &mut Self, row: &CertificateRow| own
+            .add_certificate(&row.summary));
         add!(database.requests(), Self::add_request);
         add!(database.crls(), |own: &mut Self, row: &CrlRow| own.add_crl(&row.summary));
         own

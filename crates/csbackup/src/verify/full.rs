@@ -38,6 +38,10 @@ pub struct Proof {
     pub deep: bool,
     /// Trees of the catalog; 0 when only the logs were followed.
     pub trees: usize,
+    /// Secondary indexes.
+    pub indexes: usize,
+    /// Of these, compared with the rows of their tables: those that the logs do not change any more.
+    pub indexes_compared: usize,
     /// Pages in trees.
     pub pages: u64,
     /// Nodes in trees, deleted ones included.
@@ -97,7 +101,8 @@ impl FullCheck<'_> {
                 return Ok(Belonging { findings: vec![super::finding("file-unreadable", text)], redo: None });
             }
         }
-        let report = redo.finish();
+        let mut report = redo.finish();
+        name_tables(self.database, &mut report.findings);
         let findings = with_rest(entries(&report.findings), report.suppressed);
         Ok(Belonging { findings, redo: Some(report) })
     }
@@ -126,9 +131,13 @@ impl FullCheck<'_> {
         let mut options = StructureOptions::default();
         options.deep = self.level == VerifyLevel::Deep;
         options.in_motion = moves.as_ref().map(|moves| moves as &(dyn Fn(PageNumber) -> bool + Sync));
+        let complete = belonging.redo.as_ref().filter(|redo| self.logs_complete && redo.is_complete);
+        options.highest_dbtime = complete.map(|redo| redo.highest_dbtime);
         let mut report = self.trees(&database, StructureCheck::new(&database, options))?;
         report.settle(&database, &mut unsettled);
         proof.trees = report.trees.len();
+        proof.indexes = report.indexes;
+        proof.indexes_compared = report.indexes_compared;
         proof.pages = report.reachable;
         proof.nodes = report.trees.iter().map(|tree| tree.nodes).sum();
         let mut findings = entries(&unsettled);
@@ -154,7 +163,16 @@ impl FullCheck<'_> {
             }
         });
         let deep = self.level == VerifyLevel::Deep;
-        Proof { file: self.file.to_owned(), deep, trees: 0, pages: 0, nodes: 0, logs }
+        Proof {
+            file: self.file.to_owned(),
+            deep,
+            trees: 0,
+            indexes: 0,
+            indexes_compared: 0,
+            pages: 0,
+            nodes: 0,
+            logs,
+        }
     }
 
     /// Trees are shared out among threads; this one also speaks to the observer.
@@ -198,6 +216,31 @@ impl FullCheck<'_> {
         }
         let reports = reports.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         Ok(check.finish(database, reports))
+    }
+}
+
+/// Names the table of pages that the logs do not continue.
+fn name_tables(source: &SharedSource, findings: &mut [Finding]) {
+    let Some(database) = (!findings.is_empty()).then(|| Database::open(source).ok()).flatten() else {
+        return;
+    };
+    for finding in findings.iter_mut().filter(|finding| finding.affected.is_none()) {
+        let ese::Place::Pages { first, .. } = finding.place else { continue };
+        let Ok(page) = database.page(first) else { continue };
+        let object = page.view().object();
+        for table in database.tables() {
+            let index = table.indexes.iter().find(|index| index.object == object);
+            let part = match index {
+                _ if table.object == object => "rows".to_owned(),
+                Some(index) => format!("index `{}`", index.name),
+                None if table.long_values.as_ref().is_some_and(|tree| tree.object == object) => {
+                    "long values".to_owned()
+                }
+                None => continue,
+            };
+            let (table, rows) = (table.name.clone(), String::new());
+            finding.affected = Some(Box::new(ese::Affected { table, part, rows }));
+        }
     }
 }
 

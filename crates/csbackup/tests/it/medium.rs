@@ -3,7 +3,9 @@
 use std::fs;
 
 use certsrv::Faulty;
-use csbackup::{BackupOptions, Error, Medium as _, NoteBody, Requested, SetState, TruncationOutcome, VerifyLevel};
+use csbackup::{
+    BackupOptions, Error, Medium as _, NoteBody, Requested, SetState, TruncationOutcome, VerifyLevel,
+};
 use testkit::ca::{authority, plain_life};
 use testkit::world::{World, names};
 
@@ -210,10 +212,16 @@ fn a_torn_line_of_notes_is_passed_over_and_spoils_only_itself() {
     fs::write(&path, text).unwrap();
     assert_eq!(world.newest().notes.len(), whole);
     assert_eq!(world.states(), [SetState::Good]);
-    world.medium.note(&set, NoteBody::Verified { level: VerifyLevel::Stream, worst: None, findings: 0 }).unwrap();
+    world
+        .medium
+        .note(&set, NoteBody::Verified { level: VerifyLevel::Stream, worst: None, findings: 0 })
+        .unwrap();
     let notes = world.newest().notes;
     assert_eq!(notes.len(), whole + 1);
-    assert_eq!(notes[whole].body, NoteBody::Verified { level: VerifyLevel::Stream, worst: None, findings: 0 });
+    assert_eq!(
+        notes[whole].body,
+        NoteBody::Verified { level: VerifyLevel::Stream, worst: None, findings: 0 }
+    );
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use certsrv::CaDirectory;
 use csbackup::manifest::Severity;
 use csbackup::{
-    BackupOptions, Medium as _, NoteBody, Quiet, Requested, SetState, StoredSet, TruncationOutcome, VerifyLevel,
-    VerifyReport, verify_set,
+    BackupOptions, Medium as _, NoteBody, Quiet, Requested, SetState, StoredSet, TruncationOutcome,
+    VerifyLevel, VerifyReport, verify_set,
 };
 use testkit::ca::authority;
 use testkit::world::{World, names};

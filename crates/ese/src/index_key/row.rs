@@ -36,7 +36,11 @@ impl<S: PageSource> Database<S> {
         let mut segments = Vec::with_capacity(index.segments.len());
         for segment in &index.segments {
             let Some(column) = table.segment_column(segment) else { return Ok(None) };
-            segments.push(Segment { column, segment, values: self.value_heads(table, row, column, KEY_SOURCE)? });
+            segments.push(Segment {
+                column,
+                segment,
+                values: self.value_heads(table, row, column, KEY_SOURCE)?,
+            });
         }
         Ok(keys(index, &segments))
     }

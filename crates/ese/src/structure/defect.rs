@@ -91,6 +91,13 @@ pub enum StructureDefect {
     },
     /// Two places lead to the same page.
     Shared,
+    /// A page is of a later moment than all logs of the set.
+    Later {
+        /// Its dbtime.
+        dbtime: u64,
+        /// The highest that the logs know.
+        highest: u64,
+    },
     /// A record does not fit itself.
     Record {
         /// Number of the node in the page, from 0.
@@ -200,6 +207,7 @@ impl StructureDefect {
             Self::KeyRange { .. } => "key-range",
             Self::Link { .. } => "page-link",
             Self::Shared => "page-shared",
+            Self::Later { .. } => "page-beyond-logs",
             Self::Record { .. } => "record",
             Self::PrimaryKey { .. } => "primary-key",
             Self::Extent { .. } => "space-extent",
@@ -233,6 +241,7 @@ impl StructureDefect {
             Self::Tag { .. } | Self::Overlap { .. } | Self::FreeBytes { .. } => (-357, "PageTagCorrupted"),
             Self::Node { .. } => (-358, "NodeCorrupted"),
             Self::KeyOrder { .. } | Self::Record { .. } => (-1206, "DatabaseCorrupted"),
+            Self::Later { .. } => (-567, "DbTimeTooNew"),
             Self::PrimaryKey { .. } => (-1413, "PrimaryIndexCorrupted"),
             Self::Extent { .. } | Self::UsedByOther { .. } => (-343, "SPOwnExtCorrupted"),
             Self::UsedButFree => (-341, "SPAvailExtCorrupted"),
@@ -251,6 +260,7 @@ impl StructureDefect {
             Self::BehindEnd { .. } | Self::FileShort { .. } => "the copy was cut short; copy the file again",
             Self::Unreadable | Self::NotInitialised => "the rows of this page are lost in this copy; use another backup",
             Self::ReadFailed(_) => "check the medium",
+            Self::Later { .. } => "later logs are missing, or the logs are of another history",
             Self::EntryMissing { .. } | Self::EntryWithoutRow { .. } => {
                 "either rows or entries are of an older state: a write to this file may have been lost"
             }
@@ -289,6 +299,9 @@ impl fmt::Display for StructureDefect {
             Self::Link { field, found, expected } => write!(f, "{field} is {found}, expected {expected}"),
             Self::Shared => f.write_str("two places of the tree lead to the same page"),
             Self::Record { line } => write!(f, "record in node {line} is damaged"),
+            Self::Later { dbtime, highest } => {
+                write!(f, "dbtime {dbtime} is beyond the end of the logs, which reach {highest}")
+            }
             Self::PrimaryKey { line } => write!(f, "key of node {line} is not that of its columns"),
             Self::Extent { first, last } => {
                 write!(f, "pages {first} to {last} are not the tree's to own, or are owned twice")

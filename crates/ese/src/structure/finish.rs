@@ -42,12 +42,13 @@ pub(super) fn finish<S: PageSource>(
     let mut owners = Owners::new(0);
     let mut is_space_known = false;
     let mut lost = Vec::new();
+    let mut indexes_compared = 0;
     if !stopped {
         all.catalogs(&trees);
         (owners, is_space_known) = all.space(&trees);
         references::check(&mut all, &trees);
         lost = references::lost(&all, &trees);
-        index::check(&mut all, &trees);
+        indexes_compared = index::check(&mut all, &trees);
     }
     let (mut findings, mut suppressed) = (Vec::new(), 0_u64);
     let own = all.findings;
@@ -76,6 +77,8 @@ pub(super) fn finish<S: PageSource>(
         findings,
         suppressed,
         trees: counts,
+        indexes: check.plans.iter().filter(|plan| matches!(plan, Plan::Index(..))).count(),
+        indexes_compared,
         reachable,
         stopped,
         map: check.map,
@@ -179,7 +182,9 @@ impl<S: PageSource> Relations<'_, '_, S> {
         let doubted = |tree: &&TreeReport| doubtful.iter().any(|(plan, ..)| *plan == tree.plan);
         let certain = known.iter().copied().filter(|tree| !doubted(tree)).collect();
         let is_known = known.len() == trees.len();
-        self.use_of_space(certain, &owners);
+        if is_catalog_known(trees) {
+            self.use_of_space(certain, &owners);
+        }
         for (plan, root, (first, last)) in doubtful {
             let defect = StructureDefect::Extent { first, last };
             self.report(Severity::Error, plan, root, defect, String::new());
@@ -241,6 +246,11 @@ impl<S: PageSource> Relations<'_, '_, S> {
             Plan::Index(table, _) | Plan::LongValues(table) => Plan::Rows(table).tree(self.database)?.object,
         })
     }
+}
+
+/// Whether the catalog names all trees: nothing of it is damaged, and no log changes it.
+pub(super) fn is_catalog_known(trees: &[TreeReport]) -> bool {
+    trees.iter().any(|tree| tree.counts.object == CATALOG && tree.is_settled())
 }
 
 fn level(plan: Plan) -> u8 {

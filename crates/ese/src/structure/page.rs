@@ -35,14 +35,16 @@ fn tags(page: &Page, scratch: &mut Vec<(usize, usize, u16)>) -> Option<Structure
         let at = bytes.len().saturating_sub(behind);
         let length = usize::from(Fields(bytes).u16(at) & mask);
         let start = usize::from(Fields(bytes).u16(at.saturating_add(2)) & mask);
+        if length == 0 {
+            // The engine leaves an old offset in a tag without bytes.
+            continue;
+        }
         let end = start.saturating_add(length);
         if end > room {
             return Some(StructureDefect::Tag { tag });
         }
         used = used.saturating_add(length);
-        if length > 0 {
-            scratch.push((start, end, tag));
-        }
+        scratch.push((start, end, tag));
     }
     scratch.sort_unstable();
     for pair in scratch.windows(2) {

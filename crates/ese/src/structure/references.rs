@@ -8,7 +8,7 @@ use super::finish::Relations;
 use super::plan::Plan;
 use super::report::TreeReport;
 use super::tree::Range;
-use super::{long_values, record, words};
+use super::{finish, long_values, record, words};
 use crate::bytes::length;
 use crate::finding::Severity;
 use crate::numbers::PageNumber;
@@ -17,6 +17,7 @@ use crate::source::PageSource;
 
 /// Judges the long values of all tables.
 pub(super) fn check<S: PageSource>(all: &mut Relations<'_, '_, S>, trees: &[TreeReport]) {
+    let is_catalog_known = finish::is_catalog_known(trees);
     for (table, number) in all.database.tables().iter().zip(0_usize..) {
         let find = |plan| trees.iter().find(|tree| tree.plan == plan);
         let Some(rows) = find(Plan::Rows(number)) else { continue };
@@ -29,7 +30,8 @@ pub(super) fn check<S: PageSource>(all: &mut Relations<'_, '_, S>, trees: &[Tree
             let broken = values.values.broken.iter().cloned();
             defects.extend(broken.map(|(page, id, defect)| (Severity::Error, page, id, defect)));
         }
-        if values.is_none_or(TreeReport::is_settled) {
+        // A catalog in motion may not name the tree yet.
+        if values.map_or(is_catalog_known, TreeReport::is_settled) {
             let roots = values.map_or(&[][..], |values| &values.values.roots);
             let root = values.map_or(table.root, |values| values.space.root);
             // Open transactions leave references and counts apart.

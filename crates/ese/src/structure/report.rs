@@ -23,6 +23,10 @@ pub struct StructureReport {
     pub suppressed: u64,
     /// All trees, those of space counted with their owner.
     pub trees: Vec<TreeCounts>,
+    /// Secondary indexes that the catalog names.
+    pub indexes: usize,
+    /// Of these, compared with the rows of their tables: those that no log still changes.
+    pub indexes_compared: usize,
     /// Pages that are in use.
     pub reachable: u64,
     /// The caller ended the check early.

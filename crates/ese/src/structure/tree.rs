@@ -156,6 +156,10 @@ impl<S: PageSource> Walk<'_, '_, S> {
             }
         }
         let view = page.view();
+        let (dbtime, highest) = (view.dbtime(), self.check.highest_dbtime());
+        if dbtime > highest {
+            self.outcome.report_range(self.tree, number, StructureDefect::Later { dbtime, highest }, &range);
+        }
         if judged {
             self.judge(number, view, &range);
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ese::{
-    Database, DryRedo, Finding, LogHeader, Origin, PageNumber, RedoPages, Severity, StructureCheck,
+    Database, DryRedo, Finding, LogHeader, Origin, PageNumber, RedoReport, Severity, StructureCheck,
     StructureOptions, StructureReport, check_structure, page_dbtimes,
 };
 use serde_json::Value;
@@ -13,13 +13,14 @@ use serde_json::Value;
 use crate::support::{HOT_SETS, database, read};
 
 /// Checks everything, and settles the findings of the pages.
-pub(crate) fn check(bytes: &[u8], logs: Option<&RedoPages>) -> (StructureReport, Vec<Finding>) {
+pub(crate) fn check(bytes: &[u8], logs: Option<&RedoReport>) -> (StructureReport, Vec<Finding>) {
     let file = Database::open(bytes).unwrap();
     let mut options = StructureOptions::default();
     options.deep = true;
-    let in_motion = |page| logs.is_some_and(|logs| logs.contains(page));
+    let in_motion = |page| logs.is_some_and(|logs| logs.pages.contains(page));
     if logs.is_some() {
         options.in_motion = Some(&in_motion);
+        options.highest_dbtime = logs.map(|logs| logs.highest_dbtime);
     }
     let mut report = check_structure(&file, options, &mut |_| true);
     let mut pages = database(bytes, Origin::Raw).findings;
@@ -133,8 +134,8 @@ fn closed_databases_of_the_engine_are_sound() {
     }
 }
 
-/// The pages that the logs beside a database still change.
-fn redo(folder: &Path, bytes: &[u8]) -> RedoPages {
+/// What the logs beside a database still change.
+pub(crate) fn redo(folder: &Path, bytes: &[u8]) -> RedoReport {
     let mut logs = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -149,7 +150,7 @@ fn redo(folder: &Path, bytes: &[u8]) -> RedoPages {
     for (_, log) in &logs {
         redo.push_log(log.as_slice()).unwrap();
     }
-    redo.finish().pages
+    redo.finish()
 }
 
 #[test]

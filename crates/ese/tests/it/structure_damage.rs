@@ -1,12 +1,12 @@
 //! Structures with one defect each: the cases of the engine set, and our own with right checksums.
 
 use ese::{
-    Block, Database, Finding, NodeFlags, PageNumber, PageSize, PageSource, PageView, SourceError,
-    StructureOptions, check_structure, xor_ecc,
+    Block, Database, Finding, NodeFlags, PageNumber, PageSize, PageSource, PageView, RedoReport, Severity,
+    SourceError, StructureOptions, check_structure, xor_ecc,
 };
 use expect_test::{Expect, expect};
 
-use crate::structure::{check, lines};
+use crate::structure::{check, lines, redo};
 use crate::support::{database_file, read};
 
 /// Checks the findings of a damaged copy of a cleanly closed database.
@@ -757,4 +757,61 @@ fn page_that_the_medium_does_not_give() {
     expect![[r#"
         error -1022 page-read-failed page 57 at offset 0x3a000: page is in use and cannot be read: the disk is broken [Certificates: rows: RequestID 69 to 71]
     "#]].assert_eq(&lines(&report.findings));
+}
+
+/// The engine leaves old offsets in tags without bytes.
+#[test]
+fn offset_of_a_tag_without_bytes_means_nothing() {
+    let Some(mut sound) = Sound::load() else { return };
+    let root = sound.rows("Requests");
+    let is_empty = |page: &u32| sound.0[Sound::at(*page)..][SIZE - 4..SIZE - 2] == [0, 0];
+    let leaf = (0..20).map(|number| sound.leaf(root, number).1).find(is_empty).unwrap();
+    let before = lines(&check(&sound.0, None).1);
+    sound.change(leaf, |page| page[SIZE - 2..].copy_from_slice(&[0xFF, 0x1F]));
+    assert_eq!(lines(&check(&sound.0, None).1), before);
+}
+
+#[test]
+fn catalog_that_the_logs_still_change_may_not_name_all_trees() {
+    let Some(mut sound) = Sound::load() else { return };
+    let values = sound.long_values("Requests");
+    let mut page = sound.leaf(sound.rows("MSysObjects"), 0).1;
+    let line = loop {
+        let view = sound.view(page);
+        let is_tree = |line: &u16| {
+            let data = view.node(*line).unwrap().data;
+            data.get(14..18) == Some(&values.to_le_bytes()[..]) && data[8] == 4
+        };
+        if let Some(line) = (0..view.len()).find(is_tree) {
+            break line;
+        }
+        page = view.next().unwrap().0;
+    };
+    sound.delete(page, line.into());
+    let file = Database::open(sound.0.as_slice()).unwrap();
+    assert!(file.table("Requests").unwrap().long_values.is_none());
+    let in_motion = |moving: PageNumber| moving.0 == page;
+    let mut options = StructureOptions::default();
+    options.in_motion = Some(&in_motion);
+    expect![""].assert_eq(&lines(&check_structure(&file, options, &mut |_| true).findings));
+}
+
+/// A copy of a running database, with what its logs still change.
+fn hot() -> Option<(Sound, RedoReport)> {
+    let folder = testkit::data::engine_set("main")?.join("hot");
+    let bytes = read(folder.join("ExampleCA.edb"));
+    let logs = redo(&folder, &bytes);
+    Some((Sound(bytes), logs))
+}
+
+#[test]
+fn page_of_a_later_moment_than_the_logs() {
+    let Some((mut sound, logs)) = hot() else { return };
+    let root = sound.rows("Certificates");
+    let settled = |page: &u32| !logs.pages.contains(PageNumber(*page));
+    let leaf = (0..20).map(|number| sound.leaf(root, number).1).find(settled).unwrap();
+    sound.change(leaf, |page| page[8..16].copy_from_slice(&(logs.highest_dbtime + 1).to_le_bytes()));
+    let found = check(&sound.0, Some(&logs)).1;
+    let found: Vec<_> = found.iter().filter(|finding| finding.severity == Severity::Error).collect();
+    assert_eq!(found.iter().map(|finding| finding.code()).collect::<Vec<_>>(), ["page-beyond-logs"]);
 }
