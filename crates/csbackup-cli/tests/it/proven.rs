@@ -31,7 +31,11 @@ fn disorder(state: &Path) {
             let number = PageNumber(*number);
             database.page(number).is_ok_and(|page| {
                 let (flags, rows) = (page.view().flags(), page.view().len());
-                flags.is_root() && flags.is_leaf() && !flags.is_space() && rows > 1 && !moving.contains(number)
+                flags.is_root()
+                    && flags.is_leaf()
+                    && !flags.is_space()
+                    && rows > 1
+                    && !moving.contains(number)
             })
         };
         (1..=database.page_count()).rfind(is_wanted).expect("a page at rest")
