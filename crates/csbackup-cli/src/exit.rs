@@ -7,7 +7,7 @@ use ca_database::OpenError;
 use certadm::Error as CallError;
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
-use csbackup::Error;
+use csbackup::{Error, StoreTrouble};
 use csra_client::Error as WireError;
 use dtyp::HResult;
 
@@ -24,8 +24,10 @@ pub(crate) enum Exit {
     TruncationUnknown = 6,
     NoRepository = 10,
     Locked = 11,
+    WrongPassword = 12,
     Full = 13,
     ReadOnly = 14,
+    OtherCa = 15,
     Unreachable = 20,
     Refused = 21,
     Busy = 22,
@@ -78,6 +80,19 @@ pub(crate) fn code_of(error: &anyhow::Error) -> Exit {
     error.downcast_ref().map_or(Exit::Failed, code_of_engine)
 }
 
+fn code_of_store(trouble: StoreTrouble) -> Exit {
+    match trouble {
+        StoreTrouble::Missing => Exit::NoRepository,
+        StoreTrouble::Locked => Exit::Locked,
+        StoreTrouble::WrongPassword => Exit::WrongPassword,
+        StoreTrouble::Full => Exit::Full,
+        StoreTrouble::ReadOnly => Exit::ReadOnly,
+        StoreTrouble::OtherCa => Exit::OtherCa,
+        StoreTrouble::Damaged => Exit::Damage,
+        _ => Exit::Failed,
+    }
+}
+
 fn code_of_engine(error: &Error) -> Exit {
     match error {
         Error::Restoring { source, .. } => code_of_engine(source),
@@ -85,6 +100,7 @@ fn code_of_engine(error: &Error) -> Exit {
         Error::NotOnline { .. } | Error::NotRestarted { .. } => Exit::Unreachable,
         Error::Busy { .. } => Exit::Busy,
         Error::Locked { .. } => Exit::Locked,
+        Error::Store { trouble, .. } => code_of_store(*trouble),
         Error::Cancelled => Exit::Cancelled,
         Error::ReadBack { .. } | Error::Manifest { .. } => Exit::Damage,
         Error::Database { source: OpenError::NoTables { catalog: None }, .. } => Exit::Failed,

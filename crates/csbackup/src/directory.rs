@@ -152,12 +152,30 @@ impl Medium for Directory {
 
     fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
         let path = self.notes_path(set);
-        let note =
-            Note { at: timestamp(OffsetDateTime::now_utc()), tool: crate::backup::TOOL.to_owned(), body };
-        let mut line = serde_json::to_vec(&note).unwrap_or_default();
+        let mut line = serde_json::to_vec(&Note::now(body)).unwrap_or_default();
         line.push(b'\n');
         append(&path, &line).map_err(Error::io("write the notes", &path))?;
         sync_directory(path.parent().unwrap_or(&self.root))
+    }
+
+    /// A set loses its name first: what is left of an interrupted removal is swept like any leftover.
+    fn forget(&self, sets: &[&StoredSet]) -> Result<(), Error> {
+        for set in sets {
+            let path = self.path_of(set);
+            let folder = self.root.join(&set.folder);
+            let aside = folder.join(format!("{UNPUBLISHED}forgotten-{}", set.id));
+            fs::rename(&path, &aside).map_err(Error::io("remove", &path))?;
+            sync_directory(&folder)?;
+            let notes = self.notes_path(set);
+            match fs::remove_file(&notes) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", notes)(error));
+                }
+                _ => {}
+            }
+            fs::remove_dir_all(&aside).map_err(Error::io("remove", &aside))?;
+        }
+        Ok(())
     }
 }
 
@@ -183,7 +201,7 @@ struct DirectoryWriter {
 }
 
 impl SetWriter for DirectoryWriter {
-    fn create(&mut self, path: &SetPath) -> Result<Box<dyn FileSink>, Error> {
+    fn create(&mut self, path: &SetPath, _size: Option<u64>) -> Result<Box<dyn FileSink>, Error> {
         let path = path.below(&self.staging);
         let parent = path.parent().unwrap_or(&self.staging);
         fs::create_dir_all(parent).map_err(Error::io("create", parent))?;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use certadm::{Authority, BackupType, Call, ServerState};
 use dtyp::HResult;
 
+use crate::StoreTrouble;
+
 /// Why a command could not be carried out. Damage in data is never an error but a finding.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -95,6 +97,16 @@ pub enum Error {
         path: PathBuf,
         /// What the lock file says about its owner.
         holder: String,
+    },
+    /// A place of sets cannot be used.
+    #[error("{reason} (`{place}`)")]
+    Store {
+        /// The place.
+        place: String,
+        /// What it is, for the exit code and the hint.
+        trouble: StoreTrouble,
+        /// One clause.
+        reason: String,
     },
     /// No set, or more than one, answers to a name.
     #[error("{reason}")]
@@ -191,6 +203,7 @@ impl Error {
                 vec!["use another place, or `--force` where the command has it"]
             }
             Self::Locked { .. } => vec!["wait for the other run; the lock goes away with its process"],
+            Self::Store { trouble, .. } => trouble.hints(),
             Self::NoSet { .. } => vec!["`csbackup list` shows the sets"],
             Self::NothingHere { .. } => vec![],
             Self::Manifest { .. } => {

@@ -24,6 +24,7 @@ mod restore;
 mod session;
 mod source;
 mod transfer;
+mod trouble;
 mod verify;
 
 pub use backup::{BackupOptions, OnHost, Outcome, Requested, Truncation, backup, backup_on_host, plan};
@@ -48,4 +49,5 @@ pub use restore::{
     restore, restore_ca, restore_status, resume, undo,
 };
 pub use source::{FileSource, SharedSource};
+pub use trouble::StoreTrouble;
 pub use verify::{LogProof, Proof, VerifiedFile, VerifyLevel, VerifyReport, verify_folder, verify_set};

@@ -65,6 +65,15 @@ pub trait Medium {
     /// # Errors
     /// The medium's.
     fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error>;
+
+    /// Removes sets with their notes, in this order: all of it, or the first ones. Their space comes
+    /// back at once, or with the medium's next pruning.
+    ///
+    /// What may be removed is not judged here.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn forget(&self, sets: &[&StoredSet]) -> Result<(), Error>;
 }
 
 /// The lock of a CA, held until it is dropped.
@@ -96,11 +105,14 @@ impl StoredSet {
 
 /// A set that is being written.
 pub trait SetWriter {
-    /// Begins a file.
+    /// Begins a file of `size` bytes; one whose size nobody announced is held in memory where the
+    /// medium has to know it beforehand. One file is open at a time.
+    ///
+    /// A sink that is dropped unfinished leaves its file out of the set.
     ///
     /// # Errors
     /// The medium's.
-    fn create(&mut self, path: &SetPath) -> Result<Box<dyn FileSink>, Error>;
+    fn create(&mut self, path: &SetPath, size: Option<u64>) -> Result<Box<dyn FileSink>, Error>;
 
     /// Gives the set its name, all or nothing; durable when it returns.
     ///

@@ -1,8 +1,10 @@
 //! Notes: what is learnt about a set after it was published. Appended, never changed.
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
-use crate::manifest::Severity;
+use crate::backup::TOOL;
+use crate::manifest::{Severity, timestamp};
 use crate::verify::VerifyLevel;
 
 /// One line beside a set.
@@ -15,6 +17,13 @@ pub struct Note {
     /// What.
     #[serde(flatten)]
     pub body: NoteBody,
+}
+
+impl Note {
+    /// A note of this program, made now.
+    pub fn now(body: NoteBody) -> Self {
+        Self { at: timestamp(OffsetDateTime::now_utc()), tool: TOOL.to_owned(), body }
+    }
 }
 
 /// What a note says.

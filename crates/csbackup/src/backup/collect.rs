@@ -146,7 +146,7 @@ impl Collector<'_, '_> {
             folder => SetPath::inside(folder, name),
         };
         let path = self.taken.unique(inside, name);
-        let mut sink = self.writer.create(&path)?;
+        let mut sink = self.writer.create(&path, Some(bytes.len() as u64))?;
         let stored = sink.write(bytes).and_then(|()| sink.finish());
         stored.map_err(Error::io("store", path.as_str()))?;
         self.files.push(FileEntry {
@@ -167,7 +167,7 @@ impl Collector<'_, '_> {
         let path = self.taken.unique(SetPath::inside(DATABASE_FOLDER, base_name(&file.name)), &file.name);
         let size = session.open(&file.name)?;
         observer.step(&Step::FileOpened(file.name.clone(), size));
-        let sink = self.writer.create(&path)?;
+        let sink = self.writer.create(&path, Some(size))?;
         let check = Check::for_kind(file.kind, size);
         let read = |buffer: &mut [u8]| session.read(buffer);
         let passed = pass(&file.name, size, read, check, sink, observer)?;
@@ -247,7 +247,7 @@ impl Collector<'_, '_> {
             match self.run.files.open(name) {
                 Ok(reader) => {
                     let path = self.taken.unique(SetPath::inside(DYNAMIC_FOLDER, base_name(name)), name);
-                    match copy(reader, self.writer.create(&path)?) {
+                    match copy(reader, self.writer.create(&path, None)?) {
                         Ok((size, blake3)) => self.files.push(FileEntry {
                             name: name.clone(),
                             content: Content::Dynamic,

@@ -98,8 +98,8 @@ struct Writer<'a> {
 }
 
 impl SetWriter for Writer<'_> {
-    fn create(&mut self, path: &SetPath) -> Result<Box<dyn FileSink>, Error> {
-        self.inner.create(path)
+    fn create(&mut self, path: &SetPath, size: Option<u64>) -> Result<Box<dyn FileSink>, Error> {
+        self.inner.create(path, size)
     }
 
     fn publish(self: Box<Self>, id: &SetId, manifest: &Manifest, bytes: &[u8]) -> Result<StoredSet, Error> {

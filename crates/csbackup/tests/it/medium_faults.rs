@@ -119,8 +119,8 @@ struct Writer<'a> {
 }
 
 impl SetWriter for Writer<'_> {
-    fn create(&mut self, path: &SetPath) -> Result<Box<dyn FileSink>, Error> {
-        let inner = self.plan.on(|| self.inner.create(path))?;
+    fn create(&mut self, path: &SetPath, size: Option<u64>) -> Result<Box<dyn FileSink>, Error> {
+        let inner = self.plan.on(|| self.inner.create(path, size))?;
         Ok(Box::new(Sink { inner, plan: self.plan.clone() }))
     }
 

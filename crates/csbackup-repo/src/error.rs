@@ -1,0 +1,79 @@
+//! Errors of the library and of stores, as the engine knows them.
+
+use std::error::Error as StdError;
+use std::io;
+
+use csbackup::{Error, StoreTrouble};
+use rustic_core::{ErrorKind, RusticError};
+
+/// Why a store failed. It travels inside the library's error and is found again by [`translate`].
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{reason}")]
+pub struct StoreError {
+    /// What it is, for the exit code.
+    pub trouble: StoreTrouble,
+    /// One clause.
+    pub reason: String,
+}
+
+impl StoreError {
+    /// An error of this kind.
+    pub fn new(trouble: StoreTrouble, reason: impl Into<String>) -> Self {
+        Self { trouble, reason: reason.into() }
+    }
+
+    /// What the system said while `doing` something at `place`.
+    pub fn io(doing: &str, place: &str, error: &io::Error) -> Self {
+        let trouble = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                StoreTrouble::Full
+            }
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => StoreTrouble::ReadOnly,
+            io::ErrorKind::TimedOut | io::ErrorKind::ConnectionRefused => StoreTrouble::Unreachable,
+            _ => StoreTrouble::Failed,
+        };
+        Self::new(trouble, format!("cannot {doing} `{place}`: {error}"))
+    }
+
+    /// For the library.
+    pub fn boxed(self) -> Box<RusticError> {
+        RusticError::with_source(ErrorKind::Backend, self.reason.clone(), self)
+    }
+
+    /// For a reader or a sink.
+    pub(crate) fn into_io(self) -> io::Error {
+        let kind = match self.trouble {
+            StoreTrouble::Full => io::ErrorKind::StorageFull,
+            StoreTrouble::ReadOnly => io::ErrorKind::ReadOnlyFilesystem,
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, self)
+    }
+
+    pub(crate) fn at(self, place: &str) -> Error {
+        Error::Store { place: place.to_owned(), trouble: self.trouble, reason: self.reason }
+    }
+}
+
+/// What an error of the library means.
+pub(crate) fn cause(doing: &str, error: &RusticError) -> StoreError {
+    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(inner) = source {
+        if let Some(ours) = inner.downcast_ref::<StoreError>() {
+            return ours.clone();
+        }
+        source = inner.source();
+    }
+    if error.is_incorrect_password() {
+        return StoreError::new(StoreTrouble::WrongPassword, "the password opens no key of this repository");
+    }
+    StoreError::new(StoreTrouble::Failed, format!("cannot {doing}: {}", error.display_log()))
+}
+
+/// For `map_err`: what was being done at which place.
+pub(crate) fn translate<'a>(
+    place: &'a str,
+    doing: &'a str,
+) -> impl FnOnce(Box<RusticError>) -> Error + 'a {
+    move |error| cause(doing, &error).at(place)
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod error;
+mod gate;
+mod identity;
+mod keys;
+mod location;
+mod lock;
+mod notes;
+mod opened;
+mod reader;
+mod repositories;
+mod store;
+mod stream;
+mod upkeep;
+mod writer;
+
+pub use error::StoreError;
+pub use identity::chunk_size_for;
+pub use keys::*;
+pub use location::Location;
+pub use repositories::Repositories;
+pub use rustic_core::{ReadBackend, WriteBackend};
+pub use store::*;

@@ -1,0 +1,1 @@
+//! restic's lock files.

@@ -1,0 +1,3 @@
+//! Tests of the repository medium.
+
+mod round_trip;
