@@ -11,12 +11,14 @@ mod look;
 mod place;
 mod restore;
 mod rows;
+mod sets;
 
 pub(crate) use key::KeyArgs;
 pub(crate) use look::*;
 pub(crate) use place::{Ca as TheCa, Library, Logon, PasswordSource, Place, Shares};
-pub(crate) use restore::{Part, Restore};
+pub(crate) use restore::{Part, Restore, RestoreWhich};
 pub(crate) use rows::*;
+pub(crate) use sets::{RepoAccess, Sets};
 
 /// Backup and recovery of Microsoft certification authorities (AD CS).
 #[derive(Debug, Parser)]
@@ -91,10 +93,6 @@ impl Args {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Backup {
-    /// Directory that holds the sets
-    #[arg(long, value_name = "PATH")]
-    pub(crate) dir: PathBuf,
-
     /// Kind of backup
     #[arg(long = "type", value_enum, default_value_t = Kind::Auto)]
     pub(crate) kind: Kind,
@@ -131,6 +129,9 @@ pub(crate) struct Backup {
     pub(crate) restart_service: bool,
 
     // Last: their headings go for what follows.
+    #[command(flatten)]
+    pub(crate) sets: Sets,
+
     #[command(flatten)]
     pub(crate) key: KeyArgs,
 
@@ -183,27 +184,25 @@ pub(crate) struct Ping {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct List {
-    /// Directory that holds the sets
-    #[arg(long, value_name = "PATH")]
-    pub(crate) dir: PathBuf,
-
     /// Only this CA
     #[arg(long, value_name = "NAME")]
     pub(crate) ca_name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) sets: Sets,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Which {
-    /// Set id, a unique prefix of it, or `latest` (with --dir); otherwise the path of a set
+    /// Set id, a unique prefix of it, or `latest` (with --dir or --repo); otherwise the path of a set
     pub(crate) set: String,
 
-    /// Directory that holds the sets
-    #[arg(long, value_name = "PATH")]
-    pub(crate) dir: Option<PathBuf>,
-
     /// Only sets of this CA
-    #[arg(long, value_name = "NAME", requires = "dir")]
+    #[arg(long, value_name = "NAME", requires = "sets_in")]
     pub(crate) ca_name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) sets: Sets,
 }
 
 #[derive(Debug, clap::Args)]
@@ -214,17 +213,13 @@ pub(crate) struct Show {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Verify {
-    /// Set id, a unique prefix of it, or `latest` (with --dir); otherwise the path of a set, of a
+    /// Set id, a unique prefix of it, or `latest` (with --dir or --repo); otherwise the path of a set, of a
     /// `certutil` backup, of any folder with a database and its logs, or of one `.edb`
     #[arg(required_unless_present = "all")]
     pub(crate) set: Option<String>,
 
-    /// Directory that holds the sets
-    #[arg(long, value_name = "PATH")]
-    pub(crate) dir: Option<PathBuf>,
-
     /// Only sets of this CA
-    #[arg(long, value_name = "NAME", requires = "dir")]
+    #[arg(long, value_name = "NAME", requires = "sets_in")]
     pub(crate) ca_name: Option<String>,
 
     /// Compare every row with every index, and decompress every value; else a sample of one in sixteen
@@ -236,18 +231,17 @@ pub(crate) struct Verify {
     pub(crate) stream: bool,
 
     /// Every set in the directory
-    #[arg(long, requires = "dir", conflicts_with = "set")]
+    #[arg(long, requires = "sets_in", conflicts_with = "set")]
     pub(crate) all: bool,
+
+    #[command(flatten)]
+    pub(crate) sets: Sets,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Import {
     /// The folder (the one with `DataBase` in it, or that one itself)
     pub(crate) folder: PathBuf,
-
-    /// Directory that holds the sets
-    #[arg(long, value_name = "PATH")]
-    pub(crate) dir: PathBuf,
 
     /// CA common name, where the folder does not tell it
     #[arg(long, value_name = "NAME")]
@@ -256,6 +250,9 @@ pub(crate) struct Import {
     /// Host of the CA, where the folder does not tell it
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) sets: Sets,
 }
 
 #[derive(Debug, clap::Args)]

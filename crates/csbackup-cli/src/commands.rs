@@ -5,17 +5,17 @@ use anyhow::Context as _;
 use certadm::CertServer;
 use clap::error::ErrorKind;
 use csbackup::{
-    BackupOptions, Catalogue, Directory, Folder, ImportOptions, Medium as _, NoteBody, OnHost, SetId,
-    StoredSet, VerifyLevel,
+    BackupOptions, Catalogue, Folder, ImportOptions, Medium, NoteBody, OnHost, SetId, StoredSet, VerifyLevel,
 };
 use serde_json::json;
 
 use crate::args::{Args, Backup, Command, Import, List, Show, Verify, Which};
-use crate::exit::{Exit, NoRepository, usage};
+use crate::exit::{Exit, usage};
 use crate::printer::Printer;
 use crate::progress::Reporter;
 use crate::road::Road;
 use crate::rows::Rows;
+use crate::sets::Kept;
 use crate::{authority, demo, doctor, dump, key, look, ping, report, restore, serve, windows};
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
 fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
     let road = Road::open(&args.place, printer)?;
     let authority = road.authority();
-    let medium = Directory::new(&args.dir);
+    let medium = Kept::open(&args.sets, Some(&authority.name))?;
     let options = BackupOptions {
         kind: args.kind.into(),
         keep_logs: args.keep_logs,
@@ -53,7 +53,7 @@ fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
         verify: args.verify.into(),
     };
     if args.dry_run {
-        return dry_run(&mut *road.server(), &medium, &options, printer);
+        return dry_run(&mut *road.server(), &*medium, &options, printer);
     }
     if let Road::Directory(ca) = &road
         && let Some(why) = ca.why_stopped()
@@ -67,7 +67,9 @@ fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
         return Err(usage(ErrorKind::ArgumentConflict, text));
     }
     let key_password = key::password(&args.key, &authority, printer)?;
-    windows::private_folder(&args.dir.join(csbackup::safe_name(&authority.name)))?;
+    if let Some(folder) = &medium.folder {
+        windows::private_folder(&folder.join(csbackup::safe_name(&authority.name)))?;
+    }
     let reporter = Reporter::new(printer);
     let files = road.files(&args.maps, &args.shares, printer);
     let mut server = road.server();
@@ -75,11 +77,11 @@ fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
         Some(host) => {
             let restart = args.restart_service.then_some(RESTART);
             let on_host = OnHost { host, key_password, restart };
-            csbackup::backup_on_host(&mut *server, on_host, &medium, &*files, &options, &reporter)?
+            csbackup::backup_on_host(&mut *server, on_host, &*medium, &*files, &options, &reporter)?
         }
-        None => csbackup::backup(&mut *server, &medium, &*files, &options, &reporter)?,
+        None => csbackup::backup(&mut *server, &*medium, &*files, &options, &reporter)?,
     };
-    let catalogue = Catalogue::load(&medium, Some(&authority)).unwrap_or_default();
+    let catalogue = Catalogue::load(&*medium, Some(&authority)).unwrap_or_default();
     Ok(report::outcome(printer, &catalogue, &outcome))
 }
 
@@ -88,7 +90,7 @@ const RESTART: Duration = Duration::from_secs(180);
 
 fn dry_run(
     ca: &mut dyn CertServer,
-    medium: &Directory,
+    medium: &dyn Medium,
     options: &BackupOptions,
     printer: Printer,
 ) -> anyhow::Result<Exit> {
@@ -104,45 +106,32 @@ fn dry_run(
     Ok(Exit::Done)
 }
 
-/// The directory medium at a path that must be there.
-fn existing(dir: &Path) -> anyhow::Result<Directory> {
-    if !dir.is_dir() {
-        return Err(NoRepository(dir.display().to_string()).into());
-    }
-    Ok(Directory::new(dir))
-}
-
-fn catalogue_of(medium: &Directory, ca_name: Option<&str>) -> anyhow::Result<Catalogue> {
-    let catalogue = Catalogue::load(medium, None)?;
-    Ok(match ca_name {
-        Some(name) => catalogue.only(name),
-        None => catalogue,
-    })
-}
-
 fn list(args: &List, printer: Printer) -> anyhow::Result<Exit> {
-    let catalogue = catalogue_of(&existing(&args.dir)?, args.ca_name.as_deref())?;
+    let name = args.ca_name.as_deref();
+    let catalogue = Kept::existing(&args.sets, name)?.catalogue(name)?;
     report::list(printer, &catalogue);
     Ok(if catalogue.unreadable.is_empty() { Exit::Done } else { Exit::Damage })
 }
 
-/// Finds the set that was named: in a directory, or by the path of its own folder.
-pub(crate) fn find(which: &Which, printer: Printer) -> anyhow::Result<(Directory, Catalogue, StoredSet)> {
-    let (medium, catalogue, name) = match &which.dir {
-        Some(dir) => {
-            let medium = existing(dir)?;
-            let catalogue = catalogue_of(&medium, which.ca_name.as_deref())?;
+/// Finds the set that was named: where the sets are kept, or by the path of its own folder.
+pub(crate) fn find(which: &Which, printer: Printer) -> anyhow::Result<(Kept, Catalogue, StoredSet)> {
+    let (medium, catalogue, name) = match which.sets.are_given() {
+        true => {
+            let name = which.ca_name.as_deref();
+            let medium = Kept::existing(&which.sets, name)?;
+            let catalogue = medium.catalogue(name)?;
             (medium, catalogue, which.set.clone())
         }
-        None => {
+        false => {
             let path = Path::new(&which.set);
             let place = set_folder(path)?.with_context(|| {
                 format!(
-                    "`{}` is not the folder of a set; to name a set by its id, give `--dir`",
+                    "`{}` is not the folder of a set; to name a set by its id, give `--dir` or `--repo`",
                     path.display()
                 )
             })?;
-            (place.0.clone(), Catalogue::load(&place.0, None)?, place.1.to_string())
+            let catalogue = place.0.catalogue(None)?;
+            (place.0, catalogue, place.1.to_string())
         }
     };
     let others = catalogue.unreadable.iter().filter(|error| !error.to_string().contains(&name));
@@ -160,7 +149,7 @@ pub(crate) fn find(which: &Which, printer: Printer) -> anyhow::Result<(Directory
 }
 
 /// A path `<dir>/<CA>/<set id>` is a set in a directory medium.
-pub(crate) fn set_folder(path: &Path) -> anyhow::Result<Option<(Directory, SetId)>> {
+pub(crate) fn set_folder(path: &Path) -> anyhow::Result<Option<(Kept, SetId)>> {
     if !path.join(csbackup::manifest::FILE_NAME).is_file() {
         return Ok(None);
     }
@@ -173,19 +162,19 @@ pub(crate) fn set_folder(path: &Path) -> anyhow::Result<Option<(Directory, SetId
             path.display()
         )
     })?;
-    Ok(Some((Directory::new(root), id)))
+    Ok(Some((Kept::directory(root), id)))
 }
 
 fn show(args: &Show, printer: Printer) -> anyhow::Result<Exit> {
     let path = Path::new(&args.which.set);
-    if args.which.dir.is_none() && path.exists() && set_folder(path)?.is_none() {
+    if !args.which.sets.are_given() && path.exists() && set_folder(path)?.is_none() {
         let look = csbackup::look_into_folder(path)?;
         let overview = Rows::of(&look, printer)?.overview();
         report::show_content(printer, &overview, &look.state);
         return Ok(if overview.damaged > 0 { Exit::Damage } else { Exit::Done });
     }
     let (medium, catalogue, set) = find(&args.which, printer)?;
-    let look = csbackup::look_into_set(&medium, &catalogue, &set);
+    let look = csbackup::look_into_set(&*medium, &catalogue, &set);
     let content = match &look {
         Ok(look) => Some((Rows::of(look, printer)?.overview(), &look.state)),
         Err(error) => {
@@ -205,26 +194,26 @@ fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
         (false, true) => VerifyLevel::Deep,
         (false, false) => VerifyLevel::Full,
     };
-    if let (None, Some(path)) = (&args.dir, &args.set)
+    if let (false, Some(path)) = (args.sets.are_given(), &args.set)
         && set_folder(Path::new(path))?.is_none()
     {
         let folder = open_folder(path)?;
         let report = csbackup::verify_folder(&folder, level, &Reporter::new(printer))?;
         return Ok(report::verified(printer, path, &report));
     }
-    let (medium, catalogue, sets) = match (&args.set, &args.dir) {
-        (Some(set), dir) => {
-            let which = Which { set: set.clone(), dir: dir.clone(), ca_name: args.ca_name.clone() };
+    let ca_name = args.ca_name.as_deref();
+    let (medium, catalogue, sets) = match &args.set {
+        Some(set) => {
+            let which = Which { set: set.clone(), ca_name: args.ca_name.clone(), sets: args.sets.clone() };
             let (medium, catalogue, set) = find(&which, printer)?;
             (medium, catalogue, vec![set])
         }
-        (None, Some(dir)) => {
-            let medium = existing(dir)?;
-            let catalogue = catalogue_of(&medium, args.ca_name.as_deref())?;
+        None => {
+            let medium = Kept::existing(&args.sets, ca_name)?;
+            let catalogue = medium.catalogue(ca_name)?;
             let sets = catalogue.sets().to_vec();
             (medium, catalogue, sets)
         }
-        (None, None) => anyhow::bail!("name a set, or `--all` with `--dir`"),
     };
     let mut exit = Exit::Done;
     if args.all && !catalogue.unreadable.is_empty() {
@@ -232,8 +221,8 @@ fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
         exit = Exit::Damage;
     }
     for set in &sets {
-        let report = csbackup::verify_set(&medium, &catalogue, set, level, &Reporter::new(printer))?;
-        note_verification(&medium, set, level, &report, printer);
+        let report = csbackup::verify_set(&*medium, &catalogue, set, level, &Reporter::new(printer))?;
+        note_verification(&*medium, set, level, &report, printer);
         let one = report::verified(printer, set.id.as_str(), &report);
         exit = if one == Exit::Done { exit } else { one };
     }
@@ -243,14 +232,14 @@ fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
 /// A word that is neither a folder nor a file was meant as the name of a set.
 fn open_folder(path: &str) -> anyhow::Result<Folder> {
     if !Path::new(path).exists() {
-        anyhow::bail!("there is no `{path}` here; to name a set by its id, give `--dir`");
+        anyhow::bail!("there is no `{path}` here; to name a set by its id, give `--dir` or `--repo`");
     }
     Ok(Folder::open(Path::new(path))?)
 }
 
 /// A read-only medium can be verified too; then the result is not remembered.
 fn note_verification(
-    medium: &Directory,
+    medium: &dyn Medium,
     set: &StoredSet,
     level: VerifyLevel,
     report: &csbackup::VerifyReport,
@@ -277,12 +266,14 @@ fn note_verification(
 
 fn import(args: &Import, printer: Printer) -> anyhow::Result<Exit> {
     let folder = open_folder(&args.folder.to_string_lossy())?;
-    let medium = Directory::new(&args.dir);
+    let medium = Kept::open(&args.sets, args.ca_name.as_deref())?;
     let name = args.ca_name.as_deref().map(csbackup::safe_name);
-    windows::private_folder(&name.map_or_else(|| args.dir.clone(), |name| args.dir.join(name)))?;
+    if let Some(folder) = &medium.folder {
+        windows::private_folder(&name.map_or_else(|| folder.clone(), |name| folder.join(name)))?;
+    }
     let options = ImportOptions { ca_name: args.ca_name.clone(), host: args.host.clone() };
-    let set = csbackup::import(&folder, &medium, &options, &Reporter::new(printer))?;
-    let catalogue = Catalogue::load(&medium, None)?;
+    let set = csbackup::import(&folder, &*medium, &options, &Reporter::new(printer))?;
+    let catalogue = Catalogue::load(&*medium, None)?;
     report::stored(printer, &catalogue, &set);
     let damaged = set.manifest.worst() == Some(csbackup::manifest::Severity::Error);
     Ok(if damaged { Exit::Damage } else { Exit::Done })

@@ -2,26 +2,26 @@
 
 mod steps;
 
-use std::path::Path;
 
 use csbackup::{
-    Catalogue, CheckpointState, DatabaseState, Directory, Examination, ExamineOptions, ExaminedDatabase,
-    LeftoverKind, LogState, MissingLogs, Verdict,
+    Catalogue, CheckpointState, DatabaseState, Examination, ExamineOptions, ExaminedDatabase, LeftoverKind,
+    LogState, MissingLogs, Verdict,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::args::Doctor;
-use crate::exit::{Exit, NoRepository};
+use crate::args::{Doctor, Sets};
+use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::Reporter;
 use crate::report;
+use crate::sets::Kept;
 
 pub(crate) fn doctor(args: &Doctor, printer: Printer) -> anyhow::Result<Exit> {
     for folder in [Some(&args.folder), args.logs.as_ref()].into_iter().flatten() {
         anyhow::ensure!(folder.is_dir(), "there is no folder `{}`", folder.display());
     }
-    let sets = args.sets.as_deref().map(|dir| catalogue(dir, printer)).transpose()?;
+    let sets = catalogue(args, printer)?;
     let options = ExamineOptions {
         folder: &args.folder,
         logs: args.logs.as_deref(),
@@ -37,14 +37,15 @@ pub(crate) fn doctor(args: &Doctor, printer: Printer) -> anyhow::Result<Exit> {
     })
 }
 
-fn catalogue(dir: &Path, printer: Printer) -> anyhow::Result<(Directory, Catalogue)> {
-    if !dir.is_dir() {
-        return Err(NoRepository(dir.display().to_string()).into());
+fn catalogue(args: &Doctor, printer: Printer) -> anyhow::Result<Option<(Kept, Catalogue)>> {
+    let places = Sets { dir: args.sets.clone(), access: args.access.clone() };
+    if !places.are_given() {
+        return Ok(None);
     }
-    let medium = Directory::new(std::path::absolute(dir)?);
-    let catalogue = Catalogue::load(&medium, None)?;
+    let kept = Kept::existing(&places, None)?.absolute()?;
+    let catalogue = kept.catalogue(None)?;
     catalogue.unreadable.iter().for_each(|error| printer.warning(&error.to_string()));
-    Ok((medium, catalogue))
+    Ok(Some((kept, catalogue)))
 }
 
 /// What was found, in the order of importance.

@@ -91,7 +91,7 @@ fn goes_on() -> anyhow::Result<bool> {
 }
 
 fn inside(args: &Inside, printer: Printer) -> anyhow::Result<csbackup::Look> {
-    open(&args.set, args.dir.as_deref(), args.ca_name.as_deref(), printer)
+    open(&args.set, &args.sets, args.ca_name.as_deref(), printer)
 }
 
 fn cert_filter(args: &CertArgs) -> anyhow::Result<CertFilter> {

@@ -22,6 +22,7 @@ mod restore;
 mod road;
 mod rows;
 mod serve;
+mod sets;
 mod windows;
 
 use std::process::ExitCode;

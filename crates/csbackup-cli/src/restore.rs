@@ -8,22 +8,24 @@ use std::path::PathBuf;
 use anyhow::{Context as _, ensure};
 use certadm::Call;
 use csbackup::manifest::Content;
-use csbackup::{Directory, MappedFiles, Medium as _, RestoreOptions, RestoreTarget, Restored, StoredSet};
+use csbackup::{MappedFiles, RestoreOptions, RestoreTarget, Restored, StoredSet};
 use dtyp::HResult;
 use serde_json::json;
 
-use crate::args::{Restore, Which};
+use crate::args::{Restore, RestoreWhich, Which};
 use crate::commands::find;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::Reporter;
+use crate::sets::Kept;
 use crate::{report, windows};
 use place::LocalCa;
 
 pub(crate) fn restore(args: &Restore, printer: Printer) -> anyhow::Result<Exit> {
     let ca = LocalCa::open(args, printer)?;
     let Some(set) = &args.which.set else { return with_journal(args, ca, printer) };
-    let which = Which { set: set.clone(), dir: args.which.dir.clone(), ca_name: args.which.ca_name.clone() };
+    let RestoreWhich { ca_name, sets, .. } = &args.which;
+    let which = Which { set: set.clone(), ca_name: ca_name.clone(), sets: sets.clone() };
     lay_down(args, &which, ca, printer)
 }
 
@@ -35,7 +37,7 @@ fn lay_down(
 ) -> anyhow::Result<Exit> {
     let (medium, catalogue, set) = find(which, printer)?;
     // Its journal names it: `--resume` may run in another folder.
-    let medium = Directory::new(std::path::absolute(medium.location())?);
+    let medium = medium.absolute()?;
     if let Some(ca) = &ca {
         same_ca(&set, ca, printer)?;
     }
@@ -49,7 +51,7 @@ fn lay_down(
     printer.note(&format!("restoring {} from {}", set.manifest.ca.authority(), set.id));
     report::restore_plan(printer, &plan);
     if let Some(ca) = &ca {
-        parts::registry(args, &medium, ca, &mut plan, printer)?;
+        parts::registry(args, &*medium, ca, &mut plan, printer)?;
     }
     if args.dry_run {
         printer.note("nothing was written (--dry-run)");
@@ -59,16 +61,16 @@ fn lay_down(
     // The plan above shows what is in the way, where something is.
     let restored = match &mut ca {
         Some(ca) => {
-            let restored = csbackup::restore_ca(&medium, &plan, &mut ca.side(), &reporter)?;
+            let restored = csbackup::restore_ca(&*medium, &plan, &mut ca.side(), &reporter)?;
             // Last: what is refused above has imported nothing.
-            parts::keys(args, &medium, ca, &plan, printer)?;
+            parts::keys(args, &*medium, ca, &plan, printer)?;
             restored
         }
         None => {
             if let Some(folder) = &args.to.to {
                 windows::private_folder(folder)?;
             }
-            let aside = csbackup::restore(&medium, &plan, &reporter)?;
+            let aside = csbackup::restore(&*medium, &plan, &reporter)?;
             Restored { aside, service: None, journal: None }
         }
     };
@@ -81,7 +83,7 @@ fn lay_down(
     printer.result("restored", value, &text);
     let exit = report::after_restore(printer, &restored);
     if ca.is_some() {
-        parts::templates(&medium, &plan, printer)?;
+        parts::templates(&*medium, &plan, printer)?;
         if plan.registrations.is_empty() && !plan.registry.is_empty() {
             printer.note("the certificate service reads its registry values when it starts: restart it");
         }
@@ -144,9 +146,8 @@ fn with_journal(args: &Restore, mut ca: Option<LocalCa>, printer: Printer) -> an
         true => csbackup::undo(&folder, side.as_mut(), &reporter)?,
         false => {
             let recorded = status.map(|status| PathBuf::from(status.medium));
-            let medium = args.which.dir.clone().or(recorded).map(Directory::new);
-            let medium = medium.as_ref().map(|medium| medium as &dyn csbackup::Medium);
-            csbackup::resume(&folder, medium, side.as_mut(), &reporter)?
+            let medium = Kept::again(&args.which.sets, recorded)?;
+            csbackup::resume(&folder, medium.as_deref(), side.as_mut(), &reporter)?
         }
     };
     let (word, what) = if args.undo { ("undone", "taken back") } else { ("resumed", "carried to its end") };

@@ -65,7 +65,11 @@ mod event {
     }
 
     fn subject(command: &Command) -> Option<String> {
-        let below = |dir: Option<&Path>| dir.map_or(String::new(), |dir| format!(" in `{}`", dir.display()));
+        let below = |sets: &crate::args::Sets| match (&sets.dir, &sets.access.repo) {
+            (Some(dir), _) => format!(" in `{}`", dir.display()),
+            (None, Some(location)) => format!(" in `{location}`"),
+            (None, None) => String::new(),
+        };
         Some(match command {
             // Nothing was done that anybody could wait for.
             Command::Backup(args) if args.dry_run => return None,
@@ -77,15 +81,15 @@ mod event {
                     (None, Some(dir)) => format!("`{}`", dir.display()),
                     (None, None) => "the CA on this machine".to_owned(),
                 };
-                format!("backup of {ca}{}", below(Some(&args.dir)))
+                format!("backup of {ca}{}", below(&args.sets))
             }
             Command::Restore(args) => {
                 let set = args.which.set.as_deref().unwrap_or("(journal)");
-                format!("restore of set `{set}`{}", below(args.which.dir.as_deref()))
+                format!("restore of set `{set}`{}", below(&args.which.sets))
             }
             Command::Verify(args) => {
                 let set = args.set.as_ref().map_or("all sets".to_owned(), |set| format!("`{set}`"));
-                format!("verification of {set}{}", below(args.dir.as_deref()))
+                format!("verification of {set}{}", below(&args.sets))
             }
             _ => return None,
         })

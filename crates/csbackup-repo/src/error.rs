@@ -6,7 +6,7 @@ use std::io;
 use csbackup::{Error, StoreTrouble};
 use rustic_core::{ErrorKind, RusticError};
 
-/// Why a store failed. It travels inside the library's error and is found again by [`translate`].
+/// Why a store failed. It travels inside the library's error and is found again by [`cause`].
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{reason}")]
 pub struct StoreError {
@@ -68,12 +68,4 @@ pub(crate) fn cause(doing: &str, error: &RusticError) -> StoreError {
         return StoreError::new(StoreTrouble::WrongPassword, "the password opens no key of this repository");
     }
     StoreError::new(StoreTrouble::Failed, format!("cannot {doing}: {}", error.display_log()))
-}
-
-/// For `map_err`: what was being done at which place.
-pub(crate) fn translate<'a>(
-    place: &'a str,
-    doing: &'a str,
-) -> impl FnOnce(Box<RusticError>) -> Error + 'a {
-    move |error| cause(doing, &error).at(place)
 }

@@ -28,11 +28,13 @@ impl Identity {
     /// Finds it among the snapshots of a repository.
     pub(crate) fn find(snapshots: &[SnapshotFile]) -> Result<Self, StoreError> {
         let mut found = snapshots.iter().filter(|snapshot| snapshot.tags.contains(TAG));
-        let description = found.next().and_then(|snapshot| snapshot.description.as_deref()).ok_or_else(|| {
-            let reason = "it is a restic repository, but csbackup did not make it";
-            StoreError::new(StoreTrouble::OtherCa, reason)
-        })?;
-        let unknown = |_| StoreError::new(StoreTrouble::UnknownFormat, "its description cannot be understood");
+        let description =
+            found.next().and_then(|snapshot| snapshot.description.as_deref()).ok_or_else(|| {
+                let reason = "it is a restic repository, but csbackup did not make it";
+                StoreError::new(StoreTrouble::OtherCa, reason)
+            })?;
+        let unknown =
+            |_| StoreError::new(StoreTrouble::UnknownFormat, "its description cannot be understood");
         #[derive(Deserialize)]
         struct Format {
             format: u32,

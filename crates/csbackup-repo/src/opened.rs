@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use csbackup::{Error, StoreTrouble};
 use rustic_core::repofile::{MasterKey, Node, SnapshotFile};
 use rustic_core::{
-    Credentials, IndexedFullStatus, OpenStatus, Repository, RepositoryBackends, RepositoryOptions, RusticResult,
-    WriteBackend,
+    Credentials, IndexedFullStatus, OpenStatus, Repository, RepositoryBackends, RepositoryOptions,
+    RusticResult, WriteBackend,
 };
 
 use crate::error::{StoreError, cause};
@@ -70,11 +70,7 @@ impl Opened {
     }
 
     /// Runs `body`; what the library says, or its panic, becomes our error.
-    pub(crate) fn run<T>(
-        &self,
-        doing: &str,
-        body: impl FnOnce() -> RusticResult<T>,
-    ) -> Result<T, Error> {
+    pub(crate) fn run<T>(&self, doing: &str, body: impl FnOnce() -> RusticResult<T>) -> Result<T, Error> {
         guard(|| body().map_err(|error| cause(doing, &error))).map_err(|error| error.at(&self.place))
     }
 

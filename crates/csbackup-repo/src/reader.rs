@@ -97,7 +97,8 @@ impl PageSource for Placed {
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), SourceError> {
         let place = usize::try_from(offset).unwrap_or(usize::MAX);
-        let read = || self.repo.read_file_at(&self.file, place, into.len()).map_err(|error| cause("read", &error));
+        let read =
+            || self.repo.read_file_at(&self.file, place, into.len()).map_err(|error| cause("read", &error));
         let bytes = guard(read).map_err(|error| SourceError { offset, reason: error.reason })?;
         if bytes.len() != into.len() {
             return Err(SourceError { offset, reason: "the file ends before".to_owned() });

@@ -10,8 +10,8 @@ use bytesize::ByteSize;
 use certadm::Authority;
 use csbackup::manifest::FILE_NAME;
 use csbackup::{
-    Error, Lock, Manifest, Medium, Note, NoteBody, SetId, SetPath, SetWriter, SharedSource, StoreTrouble, StoredSet,
-    safe_name,
+    Error, Lock, Manifest, Medium, Note, NoteBody, SetId, SetPath, SetWriter, SharedSource, StoreTrouble,
+    StoredSet, safe_name,
 };
 use rustic_core::repofile::{Chunker, SnapshotFile};
 use rustic_core::{BackupOptions, ConfigOptions, Credentials, KeyOptions, WriteBackend};
@@ -32,13 +32,21 @@ pub struct Repositories {
     location: Location,
     options: StoreOptions,
     password: Password,
+    only: Option<String>,
     opened: Mutex<BTreeMap<String, Arc<Opened>>>,
 }
 
 impl Repositories {
     /// The repositories below `location`; each is opened when it is needed.
     pub fn new(location: Location, options: StoreOptions, password: Password) -> Self {
-        Self { location, options, password, opened: Mutex::default() }
+        Self { location, options, password, only: None, opened: Mutex::default() }
+    }
+
+    /// Of all CAs only this one.
+    #[must_use]
+    pub fn only(mut self, ca_name: &str) -> Self {
+        self.only = Some(ca_name.to_owned());
+        self
     }
 
     /// Makes the repository of a CA, with chunks for a database of about `database` bytes.
@@ -104,7 +112,8 @@ fn init(
         .set_chunk_size(ByteSize(identity::chunk_size_for(database)))
         .set_compression(3);
     let credentials = Credentials::password(password.reveal());
-    let repo = repo.init(&credentials, &KeyOptions::default(), &config).map_err(|error| cause(doing, &error))?;
+    let repo =
+        repo.init(&credentials, &KeyOptions::default(), &config).map_err(|error| cause(doing, &error))?;
     let repo = repo.to_indexed_ids().map_err(|error| cause(doing, &error))?;
 
     let text = identity.readme();
@@ -174,7 +183,11 @@ impl Repositories {
         found.ok_or_else(|| Error::NoSet { reason: format!("set {id} is not there") })
     }
 
-    fn node_of(&self, set: &StoredSet, path: &SetPath) -> Result<(Arc<Opened>, rustic_core::repofile::Node), Error> {
+    fn node_of(
+        &self,
+        set: &StoredSet,
+        path: &SetPath,
+    ) -> Result<(Arc<Opened>, rustic_core::repofile::Node), Error> {
         let opened = self.open_folder(&set.folder)?;
         let snapshot = self.snapshot_of(&opened, &set.id)?;
         let files = opened.files(&snapshot)?;
@@ -197,7 +210,7 @@ pub(crate) fn set_id(snapshot: &SnapshotFile) -> Option<SetId> {
 
 impl Medium for Repositories {
     fn location(&self) -> String {
-        self.location.to_string()
+        format!("repo:{}", self.location)
     }
 
     fn lock(&self, ca: &Authority) -> Result<Box<dyn Lock>, Error> {
@@ -214,6 +227,9 @@ impl Medium for Repositories {
     fn sets(&self, ca: Option<&Authority>) -> Result<Vec<Result<StoredSet, Error>>, Error> {
         if let Some(ca) = ca {
             return self.sets_of(&*self.open_ca(&ca.name)?);
+        }
+        if let Some(name) = &self.only {
+            return self.sets_of(&*self.open_ca(name)?);
         }
         let mut sets = Vec::new();
         for folder in store::folders(&self.location, &self.options)? {
@@ -255,7 +271,8 @@ impl Medium for Repositories {
         let of = found.ok_or_else(|| Error::NoSet { reason: format!("set {} is not there", set.id) })?;
         let number = notes::of_set(snapshots.iter(), &set.id).len();
         let noted = notes::Noted { set: set.id.clone(), number, note: Note::now(body) };
-        let mut snapshot = SnapshotFile { tree: of.tree, hostname: of.hostname.clone(), ..SnapshotFile::default() };
+        let mut snapshot =
+            SnapshotFile { tree: of.tree, hostname: of.hostname.clone(), ..SnapshotFile::default() };
         snapshot.label.clone_from(&of.label);
         snapshot.paths.clone_from(&of.paths);
         snapshot.tags.add(notes::TAG.to_owned());
@@ -268,9 +285,9 @@ impl Medium for Repositories {
             let opened = self.open_folder(&set.folder)?;
             let snapshots = opened.snapshots()?;
             let of_set = snapshots.iter().filter(|snapshot| set_id(snapshot).as_ref() == Some(&set.id));
-            let notes = snapshots.iter().filter(|snapshot| {
-                notes::Noted::of(snapshot).is_some_and(|noted| noted.set == set.id)
-            });
+            let notes = snapshots
+                .iter()
+                .filter(|snapshot| notes::Noted::of(snapshot).is_some_and(|noted| noted.set == set.id));
             // The set first: a note without its set is swept.
             let ids: Vec<_> = of_set.chain(notes).map(|snapshot| snapshot.id).collect();
             opened.run("remove the set", || opened.handle()?.delete_snapshots(&ids))?;

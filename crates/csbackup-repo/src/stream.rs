@@ -76,7 +76,9 @@ impl ReadSourceOpen for Open {
     fn open(self) -> RusticResult<Stream> {
         match self {
             Self::Stream(stream) => Ok(stream),
-            Self::Filler => Err(StoreError::new(StoreTrouble::Failed, "a filler, left out on purpose").boxed()),
+            Self::Filler => {
+                Err(StoreError::new(StoreTrouble::Failed, "a filler, left out on purpose").boxed())
+            }
         }
     }
 }

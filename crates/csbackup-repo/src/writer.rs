@@ -89,7 +89,8 @@ impl RepositoryWriter {
         self.put(FILE_NAME, manifest)?;
         self.entries = None;
         let failed = || Err(StoreError::new(StoreTrouble::Failed, "the repository library gave up"));
-        let stored = self.archive.take().map_or_else(failed, |thread| thread.join().unwrap_or_else(|_| failed()));
+        let stored =
+            self.archive.take().map_or_else(failed, |thread| thread.join().unwrap_or_else(|_| failed()));
         // What the store said is nearer to the cause than what the library made of it.
         let snapshot = stored.map_err(|error| self.gate.failure().unwrap_or(error))?;
         let counted = snapshot.summary.as_ref();
@@ -120,7 +121,12 @@ impl SetWriter for RepositoryWriter {
         }
     }
 
-    fn publish(mut self: Box<Self>, id: &SetId, manifest: &Manifest, bytes: &[u8]) -> Result<StoredSet, Error> {
+    fn publish(
+        mut self: Box<Self>,
+        id: &SetId,
+        manifest: &Manifest,
+        bytes: &[u8],
+    ) -> Result<StoredSet, Error> {
         let opened = self.opened.clone();
         let mut snapshot = self.complete(bytes).map_err(|error| error.at(&opened.place))?;
         snapshot.hostname.clone_from(&manifest.ca.host);

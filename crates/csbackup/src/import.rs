@@ -234,7 +234,8 @@ impl Importer {
         let mut reader = file.open()?;
         let read = |buffer: &mut [u8]| fill(&mut *reader, buffer).map_err(Error::io("read", &file.path));
         let check = Check::for_content(file.content, folder.origin, file.size);
-        let passed = pass(&file.name, file.size, read, check, writer.create(&path, Some(file.size))?, observer)?;
+        let passed =
+            pass(&file.name, file.size, read, check, writer.create(&path, Some(file.size))?, observer)?;
         for finding in &passed.checked.findings {
             observer.finding(&file.name, finding);
         }

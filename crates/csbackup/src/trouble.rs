@@ -34,18 +34,28 @@ impl StoreTrouble {
             Self::Missing => vec!["`csbackup init` makes one; check the place's name and the CA's"],
             Self::Exists => vec!["use it as it is, or choose another place"],
             Self::WrongPassword => {
-                vec!["without one of its passwords nobody can read a repository: look where it was kept at `init`"]
+                vec![
+                    "without one of its passwords nobody can read a repository: look where it was kept at `init`",
+                ]
             }
-            Self::Locked => vec![
-                "wait for the other run; a lock whose program died counts as stale after 30 minutes",
-            ],
-            Self::Full => vec!["free some space, or `csbackup forget` and `prune`; published sets stay as they are"],
+            Self::Locked => {
+                vec!["wait for the other run; a lock whose program died counts as stale after 30 minutes"]
+            }
+            Self::Full => {
+                vec!["free some space, or `csbackup forget` and `prune`; published sets stay as they are"]
+            }
             Self::ReadOnly => vec!["another account, or the server's own administration, must do this"],
-            Self::OtherCa => vec!["one repository holds one CA: check the place's name, or `init` another place"],
+            Self::OtherCa => {
+                vec!["one repository holds one CA: check the place's name, or `init` another place"]
+            }
             Self::UnknownFormat => vec!["use the version of csbackup that wrote it, or a later one"],
-            Self::Unreachable => vec!["check network, name and port; nothing was published and no log was deleted"],
+            Self::Unreachable => {
+                vec!["check network, name and port; nothing was published and no log was deleted"]
+            }
             Self::Refused => vec!["check the credentials and what they may do"],
-            Self::Damaged => vec!["`csbackup check --read-data` tells what is affected, `repair` what can be mended"],
+            Self::Damaged => {
+                vec!["`csbackup check --read-data` tells what is affected, `repair` what can be mended"]
+            }
             Self::Failed => vec![],
         }
     }

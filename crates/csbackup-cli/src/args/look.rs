@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::RepoAccess;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Doctor {
     /// Folder of a CA's database, one that a set was restored to, or the directory of an embedded CA
@@ -17,6 +19,9 @@ pub(crate) struct Doctor {
     /// Directory that holds sets: which one has what is missing, and which one to restore
     #[arg(long, value_name = "PATH")]
     pub(crate) sets: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) access: RepoAccess,
 }
 
 #[derive(Debug, clap::Args)]

@@ -117,8 +117,8 @@ fn some_seconds(text: &str) -> Result<Duration, String> {
 
 /// In bytes.
 fn read_size(text: &str) -> Result<u32, String> {
-    let size = text.parse().ok().filter(|kib| (64..=4096).contains(kib) && kib % 64 == 0);
-    size.map(|kib: u32| kib * 1024).ok_or_else(|| "expected a multiple of 64, from 64 to 4096".to_owned())
+    let size = text.parse().ok().filter(|kib: &u32| (64..=4096).contains(kib) && kib % 64 == 0);
+    size.map(|kib| kib * 1024).ok_or_else(|| "expected a multiple of 64, from 64 to 4096".to_owned())
 }
 
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use csra_client::Target;
 
-use super::mapping;
+use super::{Sets, mapping};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Restore {
@@ -63,17 +63,16 @@ pub(crate) struct Restore {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RestoreWhich {
-    /// Set id, a unique prefix of it, or `latest` (with --dir); otherwise the path of a set
+    /// Set id, a unique prefix of it, or `latest` (with --dir or --repo); otherwise the path of a set
     #[arg(required_unless_present_any = ["resume", "undo", "status"])]
     pub(crate) set: Option<String>,
 
-    /// Directory that holds the sets
-    #[arg(long, value_name = "PATH")]
-    pub(crate) dir: Option<PathBuf>,
-
     /// Only sets of this CA
-    #[arg(long, value_name = "NAME", requires = "dir")]
+    #[arg(long, value_name = "NAME", requires = "sets_in")]
     pub(crate) ca_name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) sets: Sets,
 }
 
 /// One of these.

@@ -4,22 +4,22 @@ use std::path::PathBuf;
 
 use ca_database::{Disposition, Glob, IdRange};
 
+use super::Sets;
 use crate::look::{Sort, When};
 
 /// What to look into.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inside {
-    /// Set id, a unique prefix of it, or `latest` (with --dir); otherwise the path of a set, of a
+    /// Set id, a unique prefix of it, or `latest` (with --dir or --repo); otherwise the path of a set, of a
     /// `certutil` backup, of any folder with the database of a CA, or of one `.edb`
     pub(crate) set: String,
 
-    /// Directory that holds the sets
-    #[arg(long, value_name = "PATH")]
-    pub(crate) dir: Option<PathBuf>,
-
     /// Only sets of this CA
-    #[arg(long, value_name = "NAME", requires = "dir")]
+    #[arg(long, value_name = "NAME", requires = "sets_in")]
     pub(crate) ca_name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) sets: Sets,
 }
 
 /// How rows are shown.
@@ -225,19 +225,18 @@ pub(crate) struct Export {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Diff {
-    /// The older: set id, prefix or `latest` (with --dir), or a path as for `certs`
+    /// The older: set id, prefix or `latest` (with --dir or --repo), or a path as for `certs`
     pub(crate) from: String,
 
     /// The newer
     pub(crate) to: String,
 
-    /// Directory that holds the sets
-    #[arg(long, value_name = "PATH")]
-    pub(crate) dir: Option<PathBuf>,
-
     /// Only sets of this CA
-    #[arg(long, value_name = "NAME", requires = "dir")]
+    #[arg(long, value_name = "NAME", requires = "sets_in")]
     pub(crate) ca_name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) sets: Sets,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the form that clap asks for")]

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use csbackup::{Directory, Examination, Remedy, Supply};
+use csbackup::{Examination, Remedy, Supply};
 use serde_json::json;
 
 use crate::args::Doctor;
 use crate::printer::Printer;
+use crate::sets::{Kept, quoted};
 
 /// A step in words, with what to type.
 struct Step {
@@ -14,7 +15,7 @@ struct Step {
     commands: Vec<String>,
 }
 
-pub(super) fn tell(printer: Printer, args: &Doctor, examination: &Examination, sets: Option<&Directory>) {
+pub(super) fn tell(printer: Printer, args: &Doctor, examination: &Examination, sets: Option<&Kept>) {
     let words = Words { args, examination, sets };
     for (number, remedy) in (1_usize..).zip(&examination.remedies) {
         let Step { text, commands } = words.of(remedy);
@@ -30,7 +31,7 @@ pub(super) fn tell(printer: Printer, args: &Doctor, examination: &Examination, s
 struct Words<'a> {
     args: &'a Doctor,
     examination: &'a Examination,
-    sets: Option<&'a Directory>,
+    sets: Option<&'a Kept>,
 }
 
 impl Words<'_> {
@@ -62,7 +63,7 @@ impl Words<'_> {
             ),
             Remedy::FetchLogs { logs, folder } => {
                 let copies =
-                    logs.iter().map(|(_, supply, name)| fetch(self.sets, supply, &folder.join(name)));
+                    logs.iter().flat_map(|(_, supply, name)| fetch(self.sets, supply, &folder.join(name)));
                 step("Copy the missing logs from the sets into the log folder.", copies)
             }
             Remedy::MoveAside { files, why } => {
@@ -164,8 +165,7 @@ impl Words<'_> {
             "This is a backup copy, not yet a database.{logs} A CA does that when the restore is registered:"
         );
         let (dir, place) = (self.dir(), self.ca());
-        let restore =
-            |set: &str, dry: &str| format!("csbackup restore {set} --dir {dir} {place} --force{dry}");
+        let restore = |set: &str, dry: &str| format!("csbackup restore {set} {dir} {place} --force{dry}");
         if let Some(best) = self.examination.best.as_ref().filter(|best| best.same_stream) {
             let mut text = format!("{text} restore set {}, taken {}, to it.", best.set, best.taken);
             if let Some([first, last]) = best.continued {
@@ -185,7 +185,7 @@ impl Words<'_> {
         };
         let text =
             format!("{text}{first} take the folder in and restore the set whose id, here ID, that tells.");
-        let import = format!("csbackup import {} --dir {dir}", quoted(folder));
+        let import = format!("csbackup import {} {dir}", quoted(folder));
         step(&text, [import, restore("ID", " --dry-run"), restore("ID", "")])
     }
 
@@ -213,9 +213,9 @@ impl Words<'_> {
             None => text.push_str(" What was issued after it is not in it: compare with other records of the CA."),
         }
         let (dir, place) = (self.dir(), self.ca());
-        let mut commands = vec![format!("csbackup verify {} --dir {dir}", best.set)];
+        let mut commands = vec![format!("csbackup verify {} {dir}", best.set)];
         for dry in [" --dry-run", ""] {
-            commands.push(format!("csbackup restore {} --dir {dir} {place} --force{dry}", best.set));
+            commands.push(format!("csbackup restore {} {dir} {place} --force{dry}", best.set));
         }
         step(&text, commands)
     }
@@ -243,12 +243,12 @@ impl Words<'_> {
     }
 
     fn backup(&self) -> String {
-        format!("csbackup backup {} --dir {} --type full", self.ca(), self.dir())
+        format!("csbackup backup {} {} --type full", self.ca(), self.dir())
     }
 
-    /// The directory with sets, `SETS` where none was named.
+    /// The option that names the place of the sets, with `SETS` where none was named.
     fn dir(&self) -> String {
-        self.sets.map_or("SETS".to_owned(), |sets| quoted(Path::new(&csbackup::Medium::location(sets))))
+        self.sets.map_or("--dir SETS".to_owned(), |sets| sets.option.clone())
     }
 
     fn stop(&self) -> String {
@@ -266,6 +266,9 @@ impl Words<'_> {
                 command.push_str(&format!(" {option} {}", quoted(path)));
             }
         }
+        if let Some(Kept { folder: None, option, .. }) = self.sets {
+            command.push_str(&format!(" {option}"));
+        }
         command
     }
 }
@@ -276,16 +279,6 @@ fn step(text: &str, commands: impl IntoIterator<Item = String>) -> Step {
 
 fn listed(items: impl IntoIterator<Item = String>) -> String {
     items.into_iter().collect::<Vec<_>>().join(", ")
-}
-
-/// For the shell of this system.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "/\\._-:".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text;
-    }
-    if cfg!(windows) { format!("\"{text}\"") } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// `COPY` stands for the place of the copy.
@@ -301,10 +294,23 @@ fn move_aside(file: &Path) -> String {
     format!("{command} {} {aside}", quoted(file))
 }
 
-fn fetch(sets: Option<&Directory>, supply: &Supply, target: &Path) -> String {
-    let root = sets.map_or(Path::new("SETS").to_owned(), |sets| csbackup::Medium::location(sets).into());
-    let set = root.join(&supply.ca_folder).join(supply.set.as_str());
-    let source = csbackup::SetPath::parse(&supply.path).map_or_else(|| set.clone(), |path| path.below(&set));
-    let command = if cfg!(windows) { "copy /-Y" } else { "cp -n" };
-    format!("{command} {} {}", quoted(&source), quoted(target))
+/// Brings one file of a set here. From a repository its set is laid down first.
+fn fetch(sets: Option<&Kept>, supply: &Supply, target: &Path) -> Vec<String> {
+    let copy = if cfg!(windows) { "copy /-Y" } else { "cp -n" };
+    let path = csbackup::SetPath::parse(&supply.path);
+    let (root, mut commands) = match sets {
+        Some(Kept { folder: None, option, .. }) => {
+            let laid = Path::new("COPY").join(supply.set.as_str());
+            let restore =
+                format!("csbackup restore {} {option} --to {} --only database", supply.set, quoted(&laid));
+            (laid.join("CertLog").join(path.as_ref().map_or("", |path| path.file_name())), vec![restore])
+        }
+        folder => {
+            let root = folder.and_then(|sets| sets.folder.clone()).unwrap_or_else(|| "SETS".into());
+            let set = root.join(&supply.ca_folder).join(supply.set.as_str());
+            (path.map_or_else(|| set.clone(), |path| path.below(&set)), vec![])
+        }
+    };
+    commands.push(format!("{copy} {} {}", quoted(&root), quoted(target)));
+    commands
 }

@@ -14,7 +14,7 @@ use crate::progress::interrupted;
 use crate::rows::Rows;
 
 pub(crate) fn diff(args: &Diff, printer: Printer) -> anyhow::Result<Exit> {
-    let open = |name: &str| open(name, args.dir.as_deref(), args.ca_name.as_deref(), printer);
+    let open = |name: &str| open(name, &args.sets, args.ca_name.as_deref(), printer);
     let (older, newer) = (open(&args.from)?, open(&args.to)?);
     if older.key.is_some() && older.key == newer.key && older.state.place != newer.state.place {
         return Ok(of_one_chain(&older.state, &newer.state, printer));

@@ -7,35 +7,27 @@ use csbackup::{Look, LookState};
 use serde_json::json;
 
 use super::goes_on;
-use crate::args::Which;
+use crate::args::{Sets, Which};
 use crate::commands::{find, set_folder};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::rows::Rows;
 
 /// Opens what was named: a set in a directory or by its path, a folder, a database.
-pub(super) fn open(
-    name: &str,
-    dir: Option<&Path>,
-    ca_name: Option<&str>,
-    printer: Printer,
-) -> anyhow::Result<Look> {
+pub(super) fn open(name: &str, sets: &Sets, ca_name: Option<&str>, printer: Printer) -> anyhow::Result<Look> {
     let path = Path::new(name);
-    let which = |dir: Option<&Path>| Which {
-        set: name.to_owned(),
-        dir: dir.map(Path::to_owned),
-        ca_name: ca_name.map(str::to_owned),
-    };
+    let which =
+        |sets: &Sets| Which { set: name.to_owned(), ca_name: ca_name.map(str::to_owned), sets: sets.clone() };
     let of_set = |which: &Which| {
         let (medium, catalogue, set) = find(which, printer)?;
-        anyhow::Ok(csbackup::look_into_set(&medium, &catalogue, &set)?)
+        anyhow::Ok(csbackup::look_into_set(&*medium, &catalogue, &set)?)
     };
-    let look = match dir {
-        // Beside the sets of a directory any path can be named, to compare it with them.
-        Some(dir) if !path.exists() => of_set(&which(Some(dir)))?,
-        _ if set_folder(path)?.is_some() => of_set(&which(None))?,
+    let look = match sets.are_given() {
+        // Beside the sets any path can be named, to compare it with them.
+        true if !path.exists() => of_set(&which(sets))?,
+        _ if set_folder(path)?.is_some() => of_set(&which(&Sets::default()))?,
         _ if !path.exists() => {
-            anyhow::bail!("there is no `{name}` here; to name a set by its id, give `--dir`")
+            anyhow::bail!("there is no `{name}` here; to name a set by its id, give `--dir` or `--repo`")
         }
         _ => csbackup::look_into_folder(path)?,
     };

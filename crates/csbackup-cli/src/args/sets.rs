@@ -1,0 +1,37 @@
+//! Where sets are kept.
+
+use std::path::PathBuf;
+
+use csbackup_repo::Location;
+
+/// Where sets are kept; which of the two is said, never guessed.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Sets {
+    /// Directory that holds the sets: one folder for each
+    #[arg(long, value_name = "PATH", group = "sets_in")]
+    pub(crate) dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) access: RepoAccess,
+}
+
+impl Sets {
+    /// Is either named?
+    pub(crate) fn are_given(&self) -> bool {
+        self.dir.is_some() || self.access.repo.is_some()
+    }
+}
+
+/// A place of repositories, and how they are opened.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Repository")]
+pub(crate) struct RepoAccess {
+    /// Place of repositories, which `csbackup init` made: a folder, `s3:https://HOST/BUCKET/PREFIX`, or
+    /// `rest:https://HOST/PATH`
+    #[arg(long, value_name = "LOCATION", group = "sets_in")]
+    pub(crate) repo: Option<Location>,
+
+    /// Read the repository's password from a file; without this CSBACKUP_REPO_PASSWORD has it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) repo_password_file: Option<PathBuf>,
+}

@@ -1,0 +1,123 @@
+//! Opening the place where sets are kept.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::error::ErrorKind;
+use csbackup::{Catalogue, Directory, Medium};
+use csbackup_repo::{Location, Password, Repositories, StoreOptions};
+
+use crate::args::{RepoAccess, Sets};
+use crate::exit::{NoRepository, usage};
+
+/// The place of sets that a command works on.
+pub(crate) struct Kept {
+    medium: Box<dyn Medium>,
+    /// How it is named on a command line, to be followed as it stands.
+    pub(crate) option: String,
+    /// Its folder, when its sets are plain folders.
+    pub(crate) folder: Option<PathBuf>,
+}
+
+impl Kept {
+    /// The sets in a directory.
+    pub(crate) fn directory(path: &Path) -> Self {
+        let option = format!("--dir {}", quoted(path));
+        Self { medium: Box::new(Directory::new(path)), option, folder: Some(path.to_owned()) }
+    }
+
+    /// What was named; of repositories only that of `ca_name`, when given.
+    pub(crate) fn open(sets: &Sets, ca_name: Option<&str>) -> anyhow::Result<Self> {
+        match (&sets.dir, &sets.access.repo) {
+            (Some(dir), _) => Ok(Self::directory(dir)),
+            (None, Some(location)) => Self::repositories(location, &sets.access, ca_name),
+            (None, None) => {
+                let text = "where the sets are is not said: give `--dir PATH` or `--repo LOCATION`";
+                Err(usage(ErrorKind::MissingRequiredArgument, text))
+            }
+        }
+    }
+
+    /// As [`Kept::open`], for reading: what is not there is an error.
+    pub(crate) fn existing(sets: &Sets, ca_name: Option<&str>) -> anyhow::Result<Self> {
+        match &sets.dir {
+            Some(dir) if !dir.is_dir() => Err(NoRepository(dir.display().to_string()).into()),
+            _ => Self::open(sets, ca_name),
+        }
+    }
+
+    fn repositories(location: &Location, access: &RepoAccess, ca_name: Option<&str>) -> anyhow::Result<Self> {
+        let location = match location {
+            // A journal of a restore names it, and is read from another folder.
+            Location::Local(path) => Location::Local(std::path::absolute(path)?),
+            location => location.clone(),
+        };
+        let mut medium = Repositories::new(location.clone(), StoreOptions::default(), password(access)?);
+        if let Some(name) = ca_name {
+            medium = medium.only(name);
+        }
+        let option = format!("--repo {}", quoted(Path::new(&location.to_string())));
+        Ok(Self { medium: Box::new(medium), option, folder: None })
+    }
+
+    /// What was named, or what the journal of a restore recorded.
+    pub(crate) fn again(sets: &Sets, recorded: Option<PathBuf>) -> anyhow::Result<Option<Self>> {
+        if sets.are_given() {
+            return Self::open(sets, None).map(Some);
+        }
+        let Some(recorded) = recorded else { return Ok(None) };
+        match recorded.to_str().and_then(|text| text.strip_prefix(REPOSITORY)) {
+            Some(location) => Self::repositories(&location.parse()?, &sets.access, None).map(Some),
+            None => Ok(Some(Self::directory(&recorded))),
+        }
+    }
+
+    /// The same with its full path.
+    pub(crate) fn absolute(self) -> anyhow::Result<Self> {
+        match &self.folder {
+            Some(folder) => Ok(Self::directory(&std::path::absolute(folder)?)),
+            None => Ok(self),
+        }
+    }
+
+    /// All sets here, or those of one CA.
+    pub(crate) fn catalogue(&self, ca_name: Option<&str>) -> anyhow::Result<Catalogue> {
+        let catalogue = Catalogue::load(&**self, None)?;
+        Ok(match ca_name {
+            Some(name) => catalogue.only(name),
+            None => catalogue,
+        })
+    }
+}
+
+impl Deref for Kept {
+    type Target = dyn Medium;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.medium
+    }
+}
+
+/// How repositories name their place: a journal of a restore has it.
+const REPOSITORY: &str = "repo:";
+
+fn password(access: &RepoAccess) -> anyhow::Result<Password> {
+    if let Some(path) = &access.repo_password_file {
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        return Ok(Password::new(text.lines().next().unwrap_or_default()));
+    }
+    let text = std::env::var("CSBACKUP_REPO_PASSWORD").context("no password of the repository is given")?;
+    Ok(Password::new(text))
+}
+
+/// A path as a shell takes it.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/\\._-:".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    if cfg!(windows) { format!("\"{text}\"") } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
