@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use csbackup::{Error, StoreTrouble};
+use csbackup::{Error, SetId, StoreTrouble};
 use rustic_core::repofile::{MasterKey, Node, SnapshotFile};
 use rustic_core::{
     Credentials, IndexedFullStatus, OpenStatus, Repository, RepositoryBackends, RepositoryOptions,
@@ -15,6 +15,7 @@ use rustic_core::{
 use crate::error::{StoreError, cause};
 use crate::identity::Identity;
 use crate::keys::Password;
+use crate::writer::set_id;
 
 /// A repository with its whole index.
 pub(crate) type Indexed = Repository<IndexedFullStatus>;
@@ -32,7 +33,9 @@ pub(crate) struct Opened {
     pub(crate) master: MasterKey,
     pub(crate) identity: Identity,
     indexed: Mutex<Option<Arc<Indexed>>>,
-    /// Manifests that were read, by snapshot; a snapshot never changes.
+    /// Snapshots of sets that were seen; a snapshot never changes.
+    sets: Mutex<HashMap<SetId, SnapshotFile>>,
+    /// Manifests that were read, by snapshot.
     pub(crate) manifests: Mutex<HashMap<String, Arc<[u8]>>>,
     /// Trees of the snapshot that was read last.
     files: Mutex<Option<(String, Arc<Files>)>>,
@@ -64,6 +67,7 @@ impl Opened {
             master,
             identity,
             indexed: Mutex::default(),
+            sets: Mutex::default(),
             manifests: Mutex::default(),
             files: Mutex::default(),
         })
@@ -102,7 +106,22 @@ impl Opened {
 
     /// All snapshots: sets, notes and the identity.
     pub(crate) fn snapshots(&self) -> Result<Vec<SnapshotFile>, Error> {
-        self.run("list the snapshots", || self.handle()?.get_all_snapshots())
+        let snapshots = self.run("list the snapshots", || self.handle()?.get_all_snapshots())?;
+        let sets = snapshots.iter().filter_map(|snapshot| Some((set_id(snapshot)?, snapshot.clone())));
+        *self.sets.lock().unwrap_or_else(PoisonError::into_inner) = sets.collect();
+        Ok(snapshots)
+    }
+
+    /// The snapshot of a set, if it was seen.
+    pub(crate) fn known(&self, id: &SetId) -> Option<SnapshotFile> {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// What is read next is read from the store.
+    pub(crate) fn forget_known(&self) {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.manifests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.changed();
     }
 
     /// The files of a snapshot.

@@ -165,7 +165,7 @@ impl Repositories {
         let snapshots = opened.snapshots()?;
         let mut sets: Vec<_> = snapshots
             .iter()
-            .filter_map(|snapshot| Some((snapshot, set_id(snapshot)?)))
+            .filter_map(|snapshot| Some((snapshot, writer::set_id(snapshot)?)))
             .map(|(snapshot, id)| {
                 let mut set = self.set(opened, snapshot, &id)?;
                 set.notes = notes::of_set(snapshots.iter(), &id);
@@ -176,11 +176,13 @@ impl Repositories {
         Ok(sets)
     }
 
-    /// The snapshot of a set.
+    /// The snapshot of a set; asked of the store only when it is not known yet, for it never changes.
     pub(crate) fn snapshot_of(&self, opened: &Opened, id: &SetId) -> Result<SnapshotFile, Error> {
-        let snapshots = opened.snapshots()?;
-        let found = snapshots.into_iter().find(|snapshot| set_id(snapshot).as_ref() == Some(id));
-        found.ok_or_else(|| Error::NoSet { reason: format!("set {id} is not there") })
+        if let Some(known) = opened.known(id) {
+            return Ok(known);
+        }
+        opened.snapshots()?;
+        opened.known(id).ok_or_else(|| Error::NoSet { reason: format!("set {id} is not there") })
     }
 
     fn node_of(
@@ -198,14 +200,6 @@ impl Repositories {
         })?;
         Ok((opened, node))
     }
-}
-
-/// The set whose snapshot this is.
-pub(crate) fn set_id(snapshot: &SnapshotFile) -> Option<SetId> {
-    if !snapshot.tags.contains(writer::TAG) {
-        return None;
-    }
-    snapshot.tags.iter().find_map(|tag| SetId::parse(tag.strip_prefix("set:")?))
 }
 
 impl Medium for Repositories {
@@ -241,7 +235,7 @@ impl Medium for Repositories {
     fn load(&self, set: &StoredSet) -> Result<StoredSet, Error> {
         let opened = self.open_folder(&set.folder)?;
         // Not from memory: what the store has.
-        opened.manifests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        opened.forget_known();
         let snapshots = opened.snapshots()?;
         let snapshot = self.snapshot_of(&opened, &set.id)?;
         let mut stored = self.set(&opened, &snapshot, &set.id)?;
@@ -267,7 +261,7 @@ impl Medium for Repositories {
     fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
         let opened = self.open_folder(&set.folder)?;
         let snapshots = opened.snapshots()?;
-        let found = snapshots.iter().find(|snapshot| set_id(snapshot).as_ref() == Some(&set.id));
+        let found = snapshots.iter().find(|snapshot| writer::set_id(snapshot).as_ref() == Some(&set.id));
         let of = found.ok_or_else(|| Error::NoSet { reason: format!("set {} is not there", set.id) })?;
         let number = notes::of_set(snapshots.iter(), &set.id).len();
         let noted = notes::Noted { set: set.id.clone(), number, note: Note::now(body) };
@@ -284,7 +278,8 @@ impl Medium for Repositories {
         for set in sets {
             let opened = self.open_folder(&set.folder)?;
             let snapshots = opened.snapshots()?;
-            let of_set = snapshots.iter().filter(|snapshot| set_id(snapshot).as_ref() == Some(&set.id));
+            let of_set =
+                snapshots.iter().filter(|snapshot| writer::set_id(snapshot).as_ref() == Some(&set.id));
             let notes = snapshots
                 .iter()
                 .filter(|snapshot| notes::Noted::of(snapshot).is_some_and(|noted| noted.set == set.id));

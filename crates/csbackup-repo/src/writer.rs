@@ -169,6 +169,14 @@ fn tags(id: &SetId, manifest: &Manifest) -> StringList {
     list
 }
 
+/// The set whose snapshot this is.
+pub(crate) fn set_id(snapshot: &SnapshotFile) -> Option<SetId> {
+    if !snapshot.tags.contains(TAG) {
+        return None;
+    }
+    snapshot.tags.iter().find_map(|tag| SetId::parse(tag.strip_prefix("set:")?))
+}
+
 /// A file on its way into the repository.
 struct StreamSink {
     pushed: Pushed,

@@ -4,23 +4,22 @@
 //! its name by one rename. What has no such name is a leftover and never listed. `DataBase/` in a
 //! set is the layout of `certutil -backup`.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use certadm::Authority;
-use time::OffsetDateTime;
 
-use crate::manifest::{self, Manifest, SetId, timestamp};
+use crate::durable::{create_durable, sync_directory};
+use crate::manifest::{self, Manifest, SetId};
 use crate::medium::{FileSink, Lock, Medium, SetWriter, StoredSet};
-use crate::note::{Note, NoteBody};
+use crate::note::NoteBody;
 use crate::source::{FileSource, SharedSource};
-use crate::{Error, SetPath, safe_name};
+use crate::{Error, SetPath, durable, safe_name};
 
 const UNPUBLISHED: &str = ".unpublished-";
-const LOCK: &str = ".lock";
 const NOTES: &str = "notes.jsonl";
 
 /// Sets in folders below a root.
@@ -58,7 +57,7 @@ impl Directory {
         }
         let manifest = Manifest::decode(&bytes).map_err(|reason| Error::Manifest { path, reason })?;
         let mut set = StoredSet { id, manifest, notes: Vec::new(), folder: folder.to_owned() };
-        set.notes = read_notes(&self.notes_path(&set))?;
+        set.notes = durable::read_notes(&self.notes_path(&set))?;
         Ok(set)
     }
 
@@ -76,28 +75,7 @@ impl Medium for Directory {
     }
 
     fn lock(&self, ca: &Authority) -> Result<Box<dyn Lock>, Error> {
-        let folder = self.ca_folder(ca);
-        create_durable(&folder)?;
-        let path = folder.join(LOCK);
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(Error::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = file.read_to_string(&mut holder);
-                return Err(Error::Locked { ca: ca.clone(), path, holder: holder.trim().to_owned() });
-            }
-            Err(TryLockError::Error(source)) => return Err(Error::io("lock", path)(source)),
-        }
-        let line = format!("process {} since {}\n", std::process::id(), timestamp(OffsetDateTime::now_utc()));
-        file.set_len(0).and_then(|()| file.write_all(line.as_bytes())).map_err(Error::io("write", &path))?;
-        Ok(Box::new(DirectoryLock { file }))
+        durable::lock(&self.ca_folder(ca), ca)
     }
 
     fn sweep(&self, ca: &Authority) -> Result<Vec<String>, Error> {
@@ -151,11 +129,7 @@ impl Medium for Directory {
     }
 
     fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
-        let path = self.notes_path(set);
-        let mut line = serde_json::to_vec(&Note::now(body)).unwrap_or_default();
-        line.push(b'\n');
-        append(&path, &line).map_err(Error::io("write the notes", &path))?;
-        sync_directory(path.parent().unwrap_or(&self.root))
+        durable::append_note(&self.notes_path(set), body)
     }
 
     /// A set loses its name first: what is left of an interrupted removal is swept like any leftover.
@@ -176,20 +150,6 @@ impl Medium for Directory {
             fs::remove_dir_all(&aside).map_err(Error::io("remove", &aside))?;
         }
         Ok(())
-    }
-}
-
-struct DirectoryLock {
-    /// The file stays, so that nobody can lock a removed one.
-    file: File,
-}
-
-impl Lock for DirectoryLock {}
-
-impl Drop for DirectoryLock {
-    fn drop(&mut self) {
-        // Closing is not enough while a child process that is just being started holds a copy.
-        let _ = self.file.unlock();
     }
 }
 
@@ -319,29 +279,6 @@ impl Drop for DirectorySink {
     }
 }
 
-/// Appends one line. A torn line of an earlier crash is closed first, so that it spoils only itself.
-fn append(path: &Path, line: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    if fs::read(path)?.last().is_some_and(|byte| *byte != b'\n') {
-        file.write_all(b"\n")?;
-    }
-    file.write_all(line)?;
-    file.sync_all()
-}
-
-/// Lines that are no note (torn by a crash) are passed over; nothing is built on a note before it is
-/// durable.
-fn read_notes(path: &Path) -> Result<Vec<Note>, Error> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(bytes
-            .split(|byte| *byte == b'\n')
-            .filter_map(|line| serde_json::from_slice(line).ok())
-            .collect()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(Error::io("read the notes", path)(error)),
-    }
-}
-
 fn subfolders(path: &Path) -> Result<Vec<String>, Error> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
@@ -357,27 +294,4 @@ fn subfolders(path: &Path) -> Result<Vec<String>, Error> {
     }
     names.sort();
     Ok(names)
-}
-
-/// Makes a folder with all above it, so that a crash does not take their names away.
-pub(crate) fn create_durable(folder: &Path) -> Result<(), Error> {
-    let missing: Vec<&Path> =
-        folder.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
-    fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-    for made in missing {
-        match made.parent() {
-            Some(above) if above.as_os_str().is_empty() => sync_directory(Path::new("."))?,
-            Some(above) => sync_directory(above)?,
-            None => {}
-        }
-    }
-    Ok(())
-}
-
-/// Makes names in a directory durable. Windows keeps them with the files.
-pub(crate) fn sync_directory(path: &Path) -> Result<(), Error> {
-    if cfg!(windows) {
-        return Ok(());
-    }
-    File::open(path).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", path))
 }

@@ -7,6 +7,7 @@ mod chain;
 mod check;
 mod directory;
 mod doctor;
+pub mod durable;
 mod error;
 mod files;
 mod import;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{RestorePlan, moves};
-use crate::directory::{create_durable, sync_directory};
+use crate::durable::{create_durable, sync_directory};
 use crate::manifest::{Ca, Content, SetId, timestamp};
 use crate::{Error, Observer, Step};
 

@@ -11,7 +11,7 @@ use time::macros::format_description;
 use super::journal::{Item, Journal, Record};
 use super::plan::{ese_folder, occupied};
 use super::stage::is_whole;
-use crate::directory::{create_durable, sync_directory};
+use crate::durable::{create_durable, sync_directory};
 use crate::{Error, Observer, Step};
 
 /// Fixes where existing files go: those of the plan, and what the service left since in the folders of the

@@ -5,7 +5,7 @@ use std::io::{Read, Write as _};
 use std::path::Path;
 
 use super::journal::{Item, Journal};
-use crate::directory::{create_durable, sync_directory};
+use crate::durable::{create_durable, sync_directory};
 use crate::medium::{Medium, StoredSet};
 use crate::transfer::READ_SIZE;
 use crate::{Error, Observer, SetPath, Step};
