@@ -86,6 +86,20 @@ const CRATES: &[Crate] = &[
         uses: &["dtyp", "certadm", "ese", "ca-database"],
         tests_use: &["certsrv"],
     },
+    // The only crate that names `age`.
+    Crate {
+        name: "csbackup-archive",
+        tier: Tier::Edge,
+        uses: &["certadm", "csbackup", "ese"],
+        tests_use: &["certsrv"],
+    },
+    // The only crate that names `rustic_core`, and the clients of stores.
+    Crate {
+        name: "csbackup-repo",
+        tier: Tier::Edge,
+        uses: &["certadm", "csbackup", "ese"],
+        tests_use: &["certsrv"],
+    },
     // The only crate that names `smb2`, and the async runtime it needs.
     Crate { name: "csbackup-smb", tier: Tier::Edge, uses: &["csbackup", "rpc-auth"], tests_use: &[] },
     Crate {
@@ -99,6 +113,8 @@ const CRATES: &[Crate] = &[
             "ca-database",
             "certsrv",
             "csbackup",
+            "csbackup-archive",
+            "csbackup-repo",
             "csbackup-smb",
             "csra-client",
             "rpc-auth",

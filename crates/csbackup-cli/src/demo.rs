@@ -8,9 +8,10 @@ use certadm::CertServer as _;
 use certsrv::{CaDirectory, HexHash, Role, Server, ServerOptions, User};
 use csbackup::manifest::{Kind, Severity};
 use csbackup::{
-    BackupOptions, Catalogue, Directory, Folder, MappedFiles, RestoreOptions, RestoreTarget, StoredSet,
+    BackupOptions, Catalogue, Folder, MappedFiles, Medium as _, RestoreOptions, RestoreTarget, StoredSet,
     VerifyLevel,
 };
+use csbackup_repo::{Location, Password, Repositories, StoreOptions};
 use csra_client::{RemoteCa, Target};
 use rpc_auth::{Account, Credentials, Method, Proof, Secret};
 use serde_json::json;
@@ -42,14 +43,19 @@ pub(crate) fn demo(args: &Demo, printer: Printer) -> anyhow::Result<Exit> {
     let server = Server::start(&ca, ServerOptions::default())?;
     serve::announce(&ca, &server, printer);
     let remote = log_on(&ca, &server, password)?;
-    let medium = Directory::new(root.join("backup"));
+    let (medium, secret) = repository(&root, &ca.authority().name)?;
     let mut life = Life { ca, remote, medium, root, show, printer };
     life.run()?;
     drop(life);
     server.stop();
     match &args.keep {
         Some(dir) => {
-            printer.note(&format!("\nkept in `{0}`: try `csbackup list --dir {0}/backup`", dir.display()))
+            let file = dir.join("password");
+            fs::write(&file, secret).with_context(|| format!("cannot write `{}`", file.display()))?;
+            printer.note(&format!(
+                "\nkept in `{0}`: try `csbackup list --repo {0}/backup --repo-password-file {0}/password`",
+                dir.display()
+            ));
         }
         None => printer.note("\nall of it was in a temporary folder; `demo --keep DIR` leaves it for a look"),
     }
@@ -63,9 +69,7 @@ const USER: &str = "backup";
 /// An embedded CA that lets one user in over the network, with a password made for this run.
 fn guarded_ca(root: &Path) -> anyhow::Result<(CaDirectory, Secret)> {
     let mut ca = new_ca(&root.join("ca"), None, true)?;
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).context("the system gives no random bytes")?;
-    let password = Secret::new(random.iter().map(|byte| format!("{byte:02x}")).collect());
+    let password = Secret::new(random()?);
     ca.add_user(User {
         name: USER.to_owned(),
         domain: None,
@@ -73,6 +77,21 @@ fn guarded_ca(root: &Path) -> anyhow::Result<(CaDirectory, Secret)> {
         roles: vec![Role::Operator, Role::Read],
     })?;
     Ok((ca, password))
+}
+
+/// A repository with a password made for this run.
+fn repository(root: &Path, ca_name: &str) -> anyhow::Result<(Repositories, String)> {
+    let secret = random()?;
+    let location = Location::Local(root.join("backup"));
+    let medium = Repositories::new(location, StoreOptions::default(), Password::new(secret.clone()));
+    medium.init(ca_name, 0)?;
+    Ok((medium, secret))
+}
+
+fn random() -> anyhow::Result<String> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).context("the system gives no random bytes")?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn log_on(ca: &CaDirectory, server: &Server, password: Secret) -> anyhow::Result<RemoteCa> {
@@ -104,7 +123,7 @@ struct Life {
     ca: CaDirectory,
     /// The road to it.
     remote: RemoteCa,
-    medium: Directory,
+    medium: Repositories,
     show: Show,
     printer: Printer,
 }
@@ -158,8 +177,9 @@ impl Life {
         fs::create_dir_all(&copy).context("cannot create the folder of the damaged copy")?;
         for file in full.manifest.files.iter().filter(|file| file.ese.is_some()) {
             let path = file.set_path().context("unsafe path")?;
-            let from = path.below(&self.medium.path_of(full));
-            fs::copy(&from, copy.join(path.file_name())).context("cannot copy the set")?;
+            let mut from = self.medium.open(full, &path)?;
+            let mut to = fs::File::create(copy.join(path.file_name())).context("cannot create the copy")?;
+            std::io::copy(&mut from, &mut to).context("cannot copy the set")?;
         }
         let page_size = database.database().map_or(0, |facts| u64::from(facts.page_size));
         let target = copy.join(database.set_path().context("unsafe path")?.file_name());

@@ -19,7 +19,7 @@ mod writer;
 pub use error::StoreError;
 pub use identity::chunk_size_for;
 pub use keys::*;
-pub use location::Location;
+pub use location::{Bucket, Location, LocationError};
 pub use repositories::Repositories;
 pub use rustic_core::{ReadBackend, WriteBackend};
 pub use store::*;

@@ -6,15 +6,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use csbackup::{Error, SetId, StoreTrouble};
-use rustic_core::repofile::{MasterKey, Node, SnapshotFile};
+use rustic_core::repofile::{IndexFile, MasterKey, Node, SnapshotFile};
 use rustic_core::{
-    Credentials, IndexedFullStatus, OpenStatus, Repository, RepositoryBackends, RepositoryOptions,
-    RusticResult, WriteBackend,
+    Credentials, FileType, Id, IndexedFullStatus, OpenStatus, RepairIndexOptions, Repository,
+    RepositoryBackends, RepositoryOptions, RusticResult, WriteBackend,
 };
 
 use crate::error::{StoreError, cause};
 use crate::identity::Identity;
 use crate::keys::Password;
+use crate::lock::{Claim, LockFiles, Locks, RepositoryLock};
 use crate::writer::set_id;
 
 /// A repository with its whole index.
@@ -32,6 +33,7 @@ pub(crate) struct Opened {
     pub(crate) store: Arc<dyn WriteBackend>,
     pub(crate) master: MasterKey,
     pub(crate) identity: Identity,
+    pub(crate) locks: Locks,
     indexed: Mutex<Option<Arc<Indexed>>>,
     /// Snapshots of sets that were seen; a snapshot never changes.
     sets: Mutex<HashMap<SetId, SnapshotFile>>,
@@ -46,6 +48,7 @@ impl Opened {
         folder: &str,
         place: &str,
         store: Arc<dyn WriteBackend>,
+        locks: Arc<dyn LockFiles>,
         password: &Password,
     ) -> Result<Self, Error> {
         let guarded = || -> Result<(MasterKey, Identity), StoreError> {
@@ -64,6 +67,7 @@ impl Opened {
             folder: folder.to_owned(),
             place: place.to_owned(),
             store,
+            locks: Locks::new(locks, master.clone()),
             master,
             identity,
             indexed: Mutex::default(),
@@ -71,6 +75,14 @@ impl Opened {
             manifests: Mutex::default(),
             files: Mutex::default(),
         })
+    }
+
+    /// Takes a lock; it is held until it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreTrouble::Locked`] names who stands against it; the store's.
+    pub(crate) fn lock(&self, claim: &Claim) -> Result<Arc<RepositoryLock>, Error> {
+        self.locks.take(claim).map_err(|error| error.at(&self.place))
     }
 
     /// Runs `body`; what the library says, or its panic, becomes our error.
@@ -110,6 +122,28 @@ impl Opened {
         let sets = snapshots.iter().filter_map(|snapshot| Some((set_id(snapshot)?, snapshot.clone())));
         *self.sets.lock().unwrap_or_else(PoisonError::into_inner) = sets.collect();
         Ok(snapshots)
+    }
+
+    /// Takes packs out of the index that the store has lost, and says how many: their chunks would count as
+    /// stored for ever, and no later set would store them again.
+    pub(crate) fn heal(&self) -> Result<usize, Error> {
+        let lost = self.run("compare the index with what is stored", || {
+            let repo = self.handle()?;
+            let stored: HashMap<Id, u32> = self.store.list_with_size(FileType::Pack)?.into_iter().collect();
+            let mut lost = 0;
+            for index in repo.stream_files::<IndexFile>()? {
+                let (_, index) = index?;
+                lost +=
+                    index.packs.iter().filter(|pack| stored.get(&pack.id) != Some(&pack.pack_size())).count();
+            }
+            Ok(lost)
+        })?;
+        if lost > 0 {
+            let options = RepairIndexOptions::default();
+            self.run("mend the index", || self.handle()?.repair_index(&options, false))?;
+            self.changed();
+        }
+        Ok(lost)
     }
 
     /// The snapshot of a set, if it was seen.

@@ -20,6 +20,7 @@ use crate::error::{StoreError, cause};
 use crate::gate::Gate;
 use crate::identity::{self, Identity};
 use crate::keys::Password;
+use crate::lock::{self, Claim};
 use crate::opened::{Opened, bare, guard};
 use crate::reader::{Placed, Streamed};
 use crate::store::{self, StoreOptions};
@@ -74,7 +75,8 @@ impl Repositories {
         }
         let place = self.place(folder);
         let store = store::open(&self.location, folder, &self.options)?;
-        let opened = Opened::open(folder, &place, store, &self.password)?;
+        let locks = lock::files(&self.location, folder, &self.options)?;
+        let opened = Opened::open(folder, &place, store, locks, &self.password)?;
         let theirs = &opened.identity.ca;
         if safe_name(theirs) != folder {
             let reason = format!("it is the repository of another CA, `{theirs}`");
@@ -191,6 +193,7 @@ impl Repositories {
         path: &SetPath,
     ) -> Result<(Arc<Opened>, rustic_core::repofile::Node), Error> {
         let opened = self.open_folder(&set.folder)?;
+        opened.locks.for_reading().map_err(|error| error.at(&opened.place))?;
         let snapshot = self.snapshot_of(&opened, &set.id)?;
         let files = opened.files(&snapshot)?;
         let node = files.get(path.as_str()).cloned().ok_or_else(|| Error::Io {
@@ -208,14 +211,20 @@ impl Medium for Repositories {
     }
 
     fn lock(&self, ca: &Authority) -> Result<Box<dyn Lock>, Error> {
-        self.open_ca(&ca.name)?;
-        struct Nothing;
-        impl Lock for Nothing {}
-        Ok(Box::new(Nothing))
+        Ok(Box::new(self.open_ca(&ca.name)?.lock(&Claim::run(ca))?))
     }
 
-    fn sweep(&self, _ca: &Authority) -> Result<Vec<String>, Error> {
-        Ok(Vec::new())
+    fn sweep(&self, ca: &Authority) -> Result<Vec<String>, Error> {
+        let opened = self.open_ca(&ca.name)?;
+        let mut swept = opened.locks.sweep().map_err(|error| error.at(&opened.place))?;
+        swept.extend(store::sweep_temporary(&self.location, &opened.folder)?);
+        let lost = opened.heal()?;
+        let told = format!(
+            "the store has lost {lost} packs that the index names: what was in them is stored again, sets that need \
+             them are damaged until then; run `csbackup check`"
+        );
+        swept.extend(Some(told).filter(|_| lost > 0));
+        Ok(swept)
     }
 
     fn sets(&self, ca: Option<&Authority>) -> Result<Vec<Result<StoredSet, Error>>, Error> {

@@ -14,6 +14,7 @@ use rustic_core::{BackupOptions, StringList, WriteBackend};
 
 use crate::error::{StoreError, cause};
 use crate::gate::{Gate, Gated};
+use crate::lock::RepositoryLock;
 use crate::opened::{Opened, guard};
 use crate::stream::{Entry, Pushed, Source, entry};
 
@@ -36,10 +37,13 @@ pub(crate) struct RepositoryWriter {
     entries: Option<SyncSender<Entry>>,
     archive: Option<JoinHandle<Result<SnapshotFile, StoreError>>>,
     held: Held,
+    lock: Arc<RepositoryLock>,
 }
 
 impl RepositoryWriter {
     pub(crate) fn begin(opened: Arc<Opened>) -> Result<Self, Error> {
+        let lock = opened.locks.held_or_taken("a program that writes");
+        let lock = lock.map_err(|error| error.at(&opened.place))?;
         let gate = Arc::new(Gate::default());
         let gated: Arc<dyn WriteBackend> =
             Arc::new(Gated { inner: opened.store.clone(), gate: gate.clone() });
@@ -58,7 +62,7 @@ impl RepositoryWriter {
             })
         });
         let (entries, archive) = (Some(entries), Some(archive));
-        Ok(Self { opened, gate, entries, archive, held: Held::default() })
+        Ok(Self { opened, gate, entries, archive, held: Held::default(), lock })
     }
 
     /// Names the next file to the library.
@@ -129,6 +133,8 @@ impl SetWriter for RepositoryWriter {
     ) -> Result<StoredSet, Error> {
         let opened = self.opened.clone();
         let mut snapshot = self.complete(bytes).map_err(|error| error.at(&opened.place))?;
+        // Without the lock somebody may have pruned what was stored.
+        self.lock.held().map_err(|error| error.at(&opened.place))?;
         snapshot.hostname.clone_from(&manifest.ca.host);
         snapshot.label.clone_from(&manifest.ca.name);
         snapshot.program_version.clone_from(&manifest.tool);

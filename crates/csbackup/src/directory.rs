@@ -80,13 +80,19 @@ impl Medium for Directory {
 
     fn sweep(&self, ca: &Authority) -> Result<Vec<String>, Error> {
         let folder = self.ca_folder(ca);
-        let leftovers: Vec<String> =
+        let mut leftovers: Vec<String> =
             subfolders(&folder)?.into_iter().filter(|name| name.starts_with(UNPUBLISHED)).collect();
         for name in &leftovers {
             let path = folder.join(name);
             fs::remove_dir_all(&path).map_err(Error::io("remove the leftover", path))?;
         }
-        Ok(leftovers)
+        for name in orphaned_notes(&folder)? {
+            let path = folder.join(&name);
+            fs::remove_file(&path).map_err(Error::io("remove the leftover", path))?;
+            leftovers.push(name);
+        }
+        let told = |name| format!("removed `{name}`, left behind by a run that was interrupted");
+        Ok(leftovers.into_iter().map(told).collect())
     }
 
     fn sets(&self, ca: Option<&Authority>) -> Result<Vec<Result<StoredSet, Error>>, Error> {
@@ -279,7 +285,20 @@ impl Drop for DirectorySink {
     }
 }
 
+/// Notes whose set is gone.
+fn orphaned_notes(folder: &Path) -> Result<Vec<String>, Error> {
+    let of_no_set = |name: &String| {
+        let id = name.strip_suffix(NOTES).and_then(|name| SetId::parse(name.strip_suffix('.')?));
+        id.is_some_and(|id| !folder.join(id.as_str()).exists())
+    };
+    Ok(entries(folder, fs::FileType::is_file)?.into_iter().filter(of_no_set).collect())
+}
+
 fn subfolders(path: &Path) -> Result<Vec<String>, Error> {
+    entries(path, fs::FileType::is_dir)
+}
+
+fn entries(path: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> Result<Vec<String>, Error> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -288,7 +307,7 @@ fn subfolders(path: &Path) -> Result<Vec<String>, Error> {
     let mut names = Vec::new();
     for entry in entries {
         let entry = entry.map_err(Error::io("list", path))?;
-        if entry.file_type().map_err(Error::io("list", entry.path()))?.is_dir() {
+        if wanted(&entry.file_type().map_err(Error::io("list", entry.path()))?) {
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
     }

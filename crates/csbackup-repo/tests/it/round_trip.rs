@@ -1,13 +1,19 @@
 //! A set goes in and comes out.
 
-use csbackup::{BackupOptions, Catalogue, Requested, SetState, TruncationOutcome};
+use std::fs;
+
+use csbackup::{BackupOptions, Catalogue, Quiet, Requested, SetState, TruncationOutcome, VerifyLevel, verify_set};
 use csbackup_repo::{Location, Password, Repositories, StoreOptions};
 use testkit::ca::plain_life;
 use testkit::world::World;
 
-fn repository(world: &World) -> Repositories {
+fn reopened(world: &World) -> Repositories {
     let location = Location::Local(world.folder().join("repository"));
-    let medium = Repositories::new(location, StoreOptions::default(), Password::new("quite secret"));
+    Repositories::new(location, StoreOptions::default(), Password::new("quite secret"))
+}
+
+fn repository(world: &World) -> Repositories {
+    let medium = reopened(world);
     medium.init(&world.ca.authority().name, 1 << 20).unwrap();
     medium
 }
@@ -26,4 +32,28 @@ fn a_chain_is_proven_set_by_set_and_truncates() {
     assert_eq!(catalogue.sets().len(), 3);
     assert!(catalogue.sets().iter().all(|set| catalogue.state(set) == SetState::Good));
     world.reopen();
+}
+
+/// All packs of a repository.
+fn packs(world: &World) -> Vec<std::path::PathBuf> {
+    let data = world.folder().join("repository/Corp Issuing CA/data");
+    let files = |folder: std::path::PathBuf| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files(data).flat_map(files).collect()
+}
+
+#[test]
+fn what_the_store_lost_is_stored_again_by_the_next_run() {
+    let world = World::new(&plain_life());
+    let medium = repository(&world);
+    world.run_on(&mut world.ca.connect(), &medium, &BackupOptions::default()).unwrap();
+    let largest = packs(&world).into_iter().max_by_key(|pack| pack.metadata().unwrap().len()).unwrap();
+    fs::remove_file(largest).unwrap();
+
+    let medium = reopened(&world);
+    let full = BackupOptions { kind: Requested::Full, keep_logs: true, ..BackupOptions::default() };
+    let outcome = world.run_on(&mut world.ca.connect(), &medium, &full).unwrap();
+    assert_eq!(outcome.sets[0].proven(), Some(true));
+    let catalogue = Catalogue::load(&medium, None).unwrap();
+    let report = verify_set(&medium, &catalogue, &outcome.sets[0], VerifyLevel::Stream, &Quiet).unwrap();
+    assert_eq!(report.findings, []);
 }
