@@ -115,6 +115,33 @@ impl<S: PageSource> CaDatabase<S> {
         })
     }
 
+    /// The highest number of a request; reads a few pages where the table is kept in that order. `None`:
+    /// there are no requests.
+    ///
+    /// Of a database in motion it can be too low: the newest page may not be where its parent says.
+    ///
+    /// # Errors
+    /// A page on the way to it is damaged.
+    pub fn highest_request(&self) -> Result<Option<i32>, ReadError> {
+        let Some(bound) = &self.requests else { return Ok(None) };
+        if !bound.table.primary().is_some_and(|primary| bound.leads(ID, &primary.segments)) {
+            let mut numbers =
+                self.walk_requests().map(|row| row.map(|(id, _)| id).map_err(|lost| lost.error));
+            return numbers.try_fold(None, |highest, id| Ok(highest.max(Some(id?))));
+        }
+        // Between them lies the first number that no row reaches.
+        let (mut low, mut high) = (0_i64, 1_i64 << 31);
+        while low < high {
+            let middle = low.midpoint(high);
+            let from = key(i32::try_from(middle).unwrap_or(i32::MAX));
+            match self.database.rows_from(&bound.table, &from).next().transpose()? {
+                Some(_) => low = middle.saturating_add(1),
+                None => high = middle,
+            }
+        }
+        Ok(i32::try_from(low.saturating_sub(1)).ok().filter(|id| *id >= 0))
+    }
+
     /// The certificate revocation lists in the order of their rows. What cannot be read is an `Err`, and the
     /// rest follows.
     pub fn crls(&self) -> impl Iterator<Item = Result<CrlRow, Lost>> + '_ {

@@ -4,26 +4,32 @@
 mod beside;
 mod collect;
 pub(crate) mod config;
+mod copies;
 mod finish;
 mod hoarding;
 mod host;
 mod renewed;
+mod reverted;
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use beside::Beside;
 use certadm::{Authority, BackupType, CertServer, ServerState};
 use collect::Collect;
 pub(crate) use collect::{CONFIG_FOLDER, DATABASE_FOLDER, timeline_of};
+use copies::Copies;
+pub use copies::FarCopy;
 use dtyp::HResult;
 use hoarding::Hoarding;
 pub use host::OnHost;
 
 use crate::catalogue::{Catalogue, SetState};
 use crate::chain::{ChainLogs, Misfit};
+use crate::copy::read_back_note;
 use crate::manifest::{Manifest, SetId, Severity};
-use crate::medium::{Medium, StoredSet};
-use crate::note::{LogRange, NoteBody, TruncationOutcome};
+use crate::medium::{Medium, ReadBack, StoredSet};
+use crate::note::{LogRange, ReadExtent, TruncationOutcome};
 use crate::session::{Session, server};
 use crate::verify::{VerifyLevel, read_back};
 use crate::{Error, FileAccess, Observer, Step};
@@ -44,7 +50,7 @@ pub enum Requested {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct BackupOptions {
     /// Kind of backup.
     pub kind: Requested,
@@ -57,6 +63,35 @@ pub struct BackupOptions {
     /// How much is verified before the logs are truncated; pages, segments and headers always are,
     /// as they come in.
     pub verify: VerifyLevel,
+    /// How much of each set is read back from its medium. A sample permits no truncation.
+    pub verify_store: ReadExtent,
+    /// The logs are truncated when so many places hold the set, and what it needs, read back whole; from
+    /// 1, which the near place alone fulfils.
+    pub copies_before_truncate: NonZeroUsize,
+}
+
+impl Default for BackupOptions {
+    fn default() -> Self {
+        Self {
+            kind: Requested::default(),
+            keep_logs: false,
+            accept_gap: false,
+            wait: Duration::ZERO,
+            verify: VerifyLevel::default(),
+            verify_store: ReadExtent::default(),
+            copies_before_truncate: NonZeroUsize::MIN,
+        }
+    }
+}
+
+/// Where the sets of a run go.
+#[derive(Clone, Copy)]
+pub struct Stores<'a> {
+    /// Takes what the CA delivers. What it holds decides the kind of backup; without it there is none.
+    pub near: &'a dyn Medium,
+    /// Get copies from the near one, in this order. One that cannot be used is passed over, and gets what it
+    /// lacks in a later run.
+    pub far: &'a [&'a dyn Medium],
 }
 
 /// What came of it.
@@ -68,6 +103,8 @@ pub struct Outcome {
     pub truncation: Truncation,
     /// The session's end was confirmed by the CA.
     pub ended: bool,
+    /// What came of each far place, in their order.
+    pub copies: Vec<FarCopy>,
 }
 
 /// What came of truncating the CA's logs.
@@ -115,7 +152,7 @@ fn continuable(catalogue: &Catalogue) -> Result<String, String> {
         return Err("there is no set of this CA here yet".to_owned());
     };
     match catalogue.state(newest) {
-        SetState::Good => {}
+        state if state.is_base() => {}
         SetState::Orphan(why) => return Err(format!("the newest set {} cannot be a base: {why}", newest.id)),
         state => return Err(format!("the newest set {} is {state}", newest.id)),
     }
@@ -146,7 +183,7 @@ pub fn backup(
     options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<Outcome, Error> {
-    take(server, None, medium, files, options, observer)
+    backup_to(server, None, Stores { near: medium, far: &[] }, files, options, observer)
 }
 
 /// As [`backup`], on the CA's own machine: the sets get what only that has.
@@ -162,22 +199,31 @@ pub fn backup_on_host(
     options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<Outcome, Error> {
-    take(server, Some(on_host), medium, files, options, observer)
+    backup_to(server, Some(on_host), Stores { near: medium, far: &[] }, files, options, observer)
 }
 
-fn take(
+/// As [`backup`], to several places; `on_host` as for [`backup_on_host`].
+///
+/// The CA is read once, into the near place. The far ones get copies from there: as many as
+/// [`BackupOptions::copies_before_truncate`] asks for while the session is open, the others behind its end.
+///
+/// # Errors
+/// Those of [`backup`] and [`backup_on_host`]. A far place that fails is no error, but told in
+/// [`Outcome::copies`].
+pub fn backup_to(
     server: &mut dyn CertServer,
     mut on_host: Option<OnHost<'_>>,
-    medium: &dyn Medium,
+    stores: Stores<'_>,
     files: &dyn FileAccess,
     options: &BackupOptions,
     observer: &dyn Observer,
 ) -> Result<Outcome, Error> {
+    let medium = stores.near;
     let ca = server.authority().clone();
     let _lock = medium.lock(&ca)?;
     observer.step(&Step::Locked);
-    for name in medium.sweep(&ca)? {
-        observer.warning(&format!("removed `{name}`, left behind by a run that was interrupted"));
+    for told in medium.sweep(&ca)? {
+        observer.warning(&told);
     }
     online(server, &ca)?;
     let mut catalogue = Catalogue::load(medium, Some(&ca))?;
@@ -190,7 +236,8 @@ fn take(
         observer
             .warning(&format!("the sets here were taken from host `{host}`, this CA is on `{}`", ca.host));
     }
-    prove_newest(&mut catalogue, medium, &ca, observer)?;
+    prove_newest(&mut catalogue, medium, &ca, options.verify_store, observer)?;
+    let mut copies = Copies::attach(stores, &ca, options, observer);
     let plan = plan(&catalogue, &ca, options.kind)?;
     let mut hoarding = Hoarding::default();
     if let Some(OnHost { host, restart: Some(patience), .. }) = &mut on_host {
@@ -198,9 +245,12 @@ fn take(
         hoarding = Hoarding::restarted();
     }
     let beside = gather(server, on_host.as_mut(), &ca, &hoarding, observer)?;
-    let mut run = Run { medium, files, options, observer, ca, beside, hoarding, catalogue, fork: None };
-    let outcome = go(server, &mut run, plan)?;
+    copies.prepare(&catalogue);
+    let mut run =
+        Run { medium, files, options, observer, ca, beside, hoarding, catalogue, copies, fork: None };
+    let mut outcome = go(server, &mut run, plan)?;
     renewed::warn(&run.catalogue, &run.beside, on_host.is_some(), observer);
+    outcome.copies = run.copies.complete();
     Ok(outcome)
 }
 
@@ -223,41 +273,45 @@ fn gather(
     Ok(Beside::of_host(configuration, state, &mut **host, key_password.as_ref(), ca))
 }
 
-/// A run that was killed between publishing and reading back left its set unproven: prove it now,
-/// so that it can be continued.
+/// A run that was killed between publishing and reading back left its set unproven: prove it now, so that
+/// it can be continued. What was read back by a sample is read whole when this run does so.
 fn prove_newest(
     catalogue: &mut Catalogue,
     medium: &dyn Medium,
     ca: &Authority,
+    extent: ReadExtent,
     observer: &dyn Observer,
 ) -> Result<(), Error> {
     let Some(newest) = catalogue.newest() else { return Ok(()) };
-    if newest.proven().is_some() {
-        return Ok(());
-    }
-    observer.warning(&format!("set {} was never read back: reading it now", newest.id));
-    match read_back(medium, newest, observer) {
-        Err(Error::Cancelled) => return Err(Error::Cancelled),
-        outcome => {
-            if let Some(note) = read_back_note(&outcome) {
-                medium.note(newest, note)?;
+    let chain = catalogue.chain(newest).unwrap_or_else(|_| vec![newest]);
+    let mut read = false;
+    for set in chain {
+        match set.read_back() {
+            None if set.id == newest.id => {
+                observer.warning(&format!("set {} was never read back: reading it now", set.id));
+            }
+            Some(ReadBack::Sampled) if extent == ReadExtent::Full => {
+                observer.warning(&format!(
+                    "set {} was read back by a sample only: reading all of it now",
+                    set.id
+                ));
+            }
+            _ => continue,
+        }
+        read = true;
+        match read_back(medium, set, extent, observer) {
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            outcome => {
+                if let Some(note) = read_back_note(&outcome, extent) {
+                    medium.note(set, note)?;
+                }
             }
         }
     }
-    *catalogue = Catalogue::load(medium, Some(ca))?;
-    Ok(())
-}
-
-/// What is known after reading back. A medium that could not be read today says nothing about the
-/// set: it stays unproven, and the next run reads again.
-fn read_back_note(outcome: &Result<(), Error>) -> Option<NoteBody> {
-    match outcome {
-        Ok(()) => Some(NoteBody::ReadBack { good: true, detail: None }),
-        Err(error @ (Error::ReadBack { .. } | Error::Manifest { .. } | Error::NoSet { .. })) => {
-            Some(NoteBody::ReadBack { good: false, detail: Some(error.to_string()) })
-        }
-        Err(_) => None,
+    if read {
+        *catalogue = Catalogue::load(medium, Some(ca))?;
     }
+    Ok(())
 }
 
 fn online(cert_server: &mut dyn CertServer, ca: &Authority) -> Result<(), Error> {
@@ -277,6 +331,7 @@ struct Run<'a> {
     beside: Beside,
     hoarding: Hoarding,
     catalogue: Catalogue,
+    copies: Copies<'a>,
     /// The CA was reverted or restored since the newest chain: nothing is truncated in this run.
     fork: Option<String>,
 }
@@ -345,7 +400,7 @@ fn increment(
         prepared(server, run, BackupType::Incremental, |run, mut session| {
             match collect::collect(run, &mut session, BackupType::Incremental, Some(base), reason)? {
                 Collect::Misfit(misfit) => {
-                    if !matches!(misfit, Misfit::Gap { .. } | Misfit::OtherStream) {
+                    if misfit.is_fork() {
                         run.fork = Some(misfit.to_string());
                     }
                     end_quietly(session, run.observer);
@@ -427,6 +482,8 @@ fn compare_with_old_chain(run: &mut Run<'_>, old: &Base, new: &Manifest) -> Opti
     // A damaged log proves nothing about the CA's history; it is a finding.
     let whole = new.logs().into_iter().filter(|(file, _)| !file.is_damaged());
     let misfit = whole.into_iter().find_map(|(file, log)| logs.admits(log, &file.blake3).err());
+    let last = new.generations().map(|(_, last)| last);
+    let misfit = misfit.or_else(|| logs.admits_last(last?).err());
     let gap = match misfit {
         // What an earlier full left open is not closed by this one having no gap of its own.
         None => {
@@ -441,7 +498,7 @@ fn compare_with_old_chain(run: &mut Run<'_>, old: &Base, new: &Manifest) -> Opti
         }
     };
     if let Some(fork) = &run.fork {
-        run.observer.warning(&format!("this full backup opens a new timeline: {fork}"));
+        run.observer.warning(&format!("this full backup opens a new timeline: {fork}; {}", reverted::ADVICE));
     }
     gap
 }
@@ -520,7 +577,8 @@ impl Run<'_> {
         let truncation = asked.map(|ended| ended.truncation.clone()).unwrap_or_default();
         let latest =
             |set: StoredSet| catalogue.sets().iter().find(|s| s.id == set.id).cloned().unwrap_or(set);
-        Ok(Outcome { sets: done.into_iter().map(|ended| latest(ended.set)).collect(), truncation, ended })
+        let sets = done.into_iter().map(|ended| latest(ended.set)).collect();
+        Ok(Outcome { sets, truncation, ended, copies: Vec::new() })
     }
 }
 
@@ -535,6 +593,16 @@ enum Intention {
     Truncate,
     NotAsked,
     Withhold(String),
+}
+
+impl Intention {
+    /// As it is, unless something speaks against it.
+    fn or_withhold_if(self, why: Option<String>) -> Self {
+        match (self, why) {
+            (Self::Truncate, Some(why)) => Self::Withhold(why),
+            (intention, _) => intention,
+        }
+    }
 }
 
 fn intention(run: &Run<'_>, gap: Option<[u32; 2]>) -> Intention {

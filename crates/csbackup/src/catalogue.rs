@@ -9,7 +9,7 @@ use crate::Error;
 use crate::backup::widest;
 use crate::import::UNKNOWN_HOST;
 use crate::manifest::{Kind, Manifest, SetId, Severity, Source};
-use crate::medium::{Medium, StoredSet};
+use crate::medium::{Medium, ReadBack, StoredSet};
 use crate::note::{NoteBody, TruncationOutcome};
 use crate::verify::VerifyLevel;
 
@@ -35,6 +35,9 @@ pub enum SetState {
     Good,
     /// Damage was found in what the CA delivered.
     Damaged,
+    /// As [`SetState::Good`], but it, or what it needs, was read back by a sample only. Increments may
+    /// continue it; the CA keeps its logs until it is read back whole.
+    Sampled,
     /// Nobody has read it back yet: its run was interrupted.
     Unproven,
     /// Read back, it differed from what was written.
@@ -48,10 +51,18 @@ impl fmt::Display for SetState {
         match self {
             Self::Good => f.write_str("good"),
             Self::Damaged => f.write_str("damaged"),
+            Self::Sampled => f.write_str("sampled"),
             Self::Unproven => f.write_str("unproven"),
             Self::Misread => f.write_str("misread"),
             Self::Orphan(_) => f.write_str("orphan"),
         }
+    }
+}
+
+impl SetState {
+    /// Can an increment continue such a set?
+    pub(crate) fn is_base(&self) -> bool {
+        matches!(self, Self::Good | Self::Sampled)
     }
 }
 
@@ -127,9 +138,12 @@ impl Catalogue {
 
     fn judge(&self, set: &StoredSet) -> SetState {
         let verified = verified(set);
-        if set.proven() == Some(false) {
-            return SetState::Misread;
-        }
+        let own = match set.read_back() {
+            Some(ReadBack::Bad) => return SetState::Misread,
+            Some(ReadBack::Whole) => SetState::Good,
+            Some(ReadBack::Sampled) => SetState::Sampled,
+            None => SetState::Unproven,
+        };
         if set.manifest.worst().max(verified) == Some(Severity::Error) {
             return SetState::Damaged;
         }
@@ -140,10 +154,12 @@ impl Catalogue {
             };
             match self.state(base) {
                 SetState::Good => {}
+                SetState::Sampled if own == SetState::Good => return SetState::Sampled,
+                SetState::Sampled => {}
                 state => return SetState::Orphan(format!("its base {} is {state}", base.id)),
             }
         }
-        if set.proven().is_none() { SetState::Unproven } else { SetState::Good }
+        own
     }
 
     /// An imported folder can be older than what is here, or of another database altogether. Such a
@@ -169,7 +185,7 @@ impl Catalogue {
     }
 
     /// The sets that are not historic, newest first.
-    fn current(&self) -> impl Iterator<Item = &StoredSet> {
+    pub(crate) fn current(&self) -> impl Iterator<Item = &StoredSet> {
         self.sets.iter().zip(&self.historic).rev().filter(|(_, historic)| !**historic).map(|(set, _)| set)
     }
 
@@ -177,7 +193,8 @@ impl Catalogue {
         self.index.get(&(folder.to_owned(), id.clone())).copied()
     }
 
-    fn base_of(&self, set: &StoredSet) -> Option<&StoredSet> {
+    /// The set that an increment continues, if it is here.
+    pub(crate) fn base_of(&self, set: &StoredSet) -> Option<&StoredSet> {
         let base = self.sets.get(self.position(&set.folder, set.manifest.base.as_ref()?)?)?;
         (base.manifest.sequence < set.manifest.sequence).then_some(base)
     }
@@ -216,14 +233,14 @@ impl Catalogue {
     }
 
     fn head_where(&self, fits: impl Fn(&StoredSet) -> bool) -> Option<Vec<&StoredSet>> {
-        let newest_good = || self.current().filter(|set| self.state(set) == SetState::Good);
+        let newest_base = || self.current().filter(|set| self.state(set).is_base());
         // A copy of a live folder has logs that go on changing: nothing continues it.
-        let full = newest_good()
+        let full = newest_base()
             .filter(|set| {
                 set.manifest.files.iter().filter_map(|f| f.database()).any(|db| db.backup.is_some())
             })
             .find(|set| fits(set))?;
-        let last = newest_good().find(|set| set.manifest.timeline == full.manifest.timeline)?;
+        let last = newest_base().find(|set| set.manifest.timeline == full.manifest.timeline)?;
         self.chain(last).ok()
     }
 

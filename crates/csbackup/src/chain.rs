@@ -15,8 +15,17 @@ pub(crate) enum Misfit {
     Fork { generation: u32 },
     /// The next generation does not follow our last one, by its creation times.
     Joint { generation: u32 },
+    /// The CA's newest log is older than our last one: the CA was reverted or restored.
+    Backwards { last: u32, newest: u32 },
     /// The logs belong to another log stream.
     OtherStream,
+}
+
+impl Misfit {
+    /// Did the CA go back in time, so that what is stored has another history than it has now?
+    pub(crate) fn is_fork(&self) -> bool {
+        matches!(self, Self::Fork { .. } | Self::Joint { .. } | Self::Backwards { .. })
+    }
 }
 
 impl fmt::Display for Misfit {
@@ -33,6 +42,10 @@ impl fmt::Display for Misfit {
             Self::Joint { generation } => write!(
                 f,
                 "generation 0x{generation:x} does not follow the last stored one: the CA was reverted or restored"
+            ),
+            Self::Backwards { last, newest } => write!(
+                f,
+                "the CA's newest log is generation 0x{newest:x}, the last stored one 0x{last:x}: the CA was reverted or restored"
             ),
             Self::OtherStream => {
                 f.write_str("the CA writes another log stream than the stored one: its database was recreated or restored")
@@ -73,6 +86,15 @@ impl ChainLogs {
     pub(crate) fn admits_first(&self, first: u32) -> Result<(), Misfit> {
         match self.last() {
             Some(last) if first > last.saturating_add(1) => Err(Misfit::Gap { last, first }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Does the CA, whose newest closed log is this generation, still stand behind what is stored? A backup
+    /// closes the current log, so the newest one never falls back by itself.
+    pub(crate) fn admits_last(&self, newest: u32) -> Result<(), Misfit> {
+        match self.last() {
+            Some(last) if newest < last => Err(Misfit::Backwards { last, newest }),
             _ => Ok(()),
         }
     }

@@ -187,6 +187,6 @@ fn log_facts(facts: &ese::LogFacts) -> LogFacts {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -162,6 +162,14 @@ pub enum Error {
         /// Why it failed.
         source: Box<Error>,
     },
+    /// Nothing may be forgotten.
+    #[error("nothing was forgotten: {reason}")]
+    Kept {
+        /// Why.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// The operator stopped the run.
     #[error("cancelled")]
     Cancelled,
@@ -212,6 +220,7 @@ impl Error {
             Self::ReadBack { .. } => vec!["the medium did not keep what was written: check its disk"],
             Self::Restoring { source, .. } => source.hints(),
             Self::Restore { hint, .. } => hint.iter().copied().collect(),
+            Self::Kept { hint, .. } => vec![*hint],
             _ => vec![],
         }
     }

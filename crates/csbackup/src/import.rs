@@ -14,7 +14,7 @@ use crate::manifest::{
 };
 use crate::medium::{Medium, SetWriter, StoredSet};
 use crate::names::Taken;
-use crate::note::NoteBody;
+use crate::note::{NoteBody, ReadExtent};
 use crate::place::{Folder, FolderFile};
 use crate::transfer::pass;
 use crate::verify::read_back;
@@ -87,8 +87,8 @@ pub fn import(
     let id = SetId::of(started, manifest.kind, &bytes);
     let mut set = writer.publish(&id, &manifest, &bytes)?;
     observer.step(&Step::Published(id.to_string()));
-    read_back(medium, &set, observer)?;
-    medium.note(&set, NoteBody::ReadBack { good: true, detail: None })?;
+    read_back(medium, &set, ReadExtent::Full, observer)?;
+    medium.note(&set, NoteBody::ReadBack { good: true, extent: ReadExtent::Full, detail: None })?;
     observer.step(&Step::ReadBack(id.to_string()));
     let reloaded = Catalogue::load(medium, Some(&ca))?;
     if let Some(noted) = reloaded.sets().iter().find(|other| other.id == set.id).cloned() {

@@ -5,6 +5,7 @@ mod backup;
 mod catalogue;
 mod chain;
 mod check;
+mod copy;
 mod directory;
 mod doctor;
 pub mod durable;
@@ -22,14 +23,16 @@ mod observer;
 mod place;
 pub mod registry;
 mod restore;
+mod retention;
 mod session;
 mod source;
 mod transfer;
 mod trouble;
 mod verify;
 
-pub use backup::{BackupOptions, OnHost, Outcome, Requested, Truncation, backup, backup_on_host, plan};
+pub use backup::*;
 pub use catalogue::{Catalogue, SetState};
+pub use copy::{CopyReport, Missing, copy};
 pub use directory::Directory;
 pub use doctor::*;
 pub use error::Error;
@@ -39,15 +42,18 @@ pub use index::{CrlState, Index, IndexBuilder, IndexKey, IndexRows, Overview, in
 pub use keys::KeyPassword;
 pub use look::*;
 pub use manifest::{FindingEntry, Manifest, SetId};
-pub use medium::{FileSink, Lock, Medium, SetWriter, StoredSet};
+pub use medium::{FileSink, Lock, Medium, ReadBack, SetWriter, StoredSet};
 pub use names::{SetPath, safe_name, shown_name};
-pub use note::{LogRange, Note, NoteBody, TruncationOutcome};
+pub use note::{LogRange, Note, NoteBody, ReadExtent, TruncationOutcome};
 pub use observer::{Observer, Quiet, Step};
 pub use place::Folder;
 pub use restore::{
     CaPlaces, CaSide, Part, PlanItem, RegistryChange, RestoreOptions, RestorePlan, RestoreStatus,
     RestoreTarget, Restored, ServiceEnd, captured_file, captured_registry, plan_restore, registry_changes,
     restore, restore_ca, restore_status, resume, undo,
+};
+pub use retention::{
+    Fate, ForgetPlan, Forgotten, Hold, KeepOptions, Now, Reason, forget, plan_forget, plan_forget_named,
 };
 pub use source::{FileSource, SharedSource};
 pub use trouble::StoreTrouble;

@@ -1,11 +1,12 @@
 //! Where sets are kept.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use certadm::Authority;
 
 use crate::manifest::{Manifest, SetId};
-use crate::note::{Note, NoteBody};
+use crate::note::{Note, NoteBody, ReadExtent};
 use crate::source::SharedSource;
 use crate::{Error, SetPath};
 
@@ -20,7 +21,15 @@ pub trait Medium {
     /// [`Error::Locked`] names the holder.
     fn lock(&self, ca: &Authority) -> Result<Box<dyn Lock>, Error>;
 
-    /// Removes what runs that died left unpublished, and says what. Only under the lock.
+    /// As [`Medium::lock`], for removing sets: where several runs may go on beside each other, none does now.
+    ///
+    /// # Errors
+    /// Those of [`Medium::lock`].
+    fn lock_alone(&self, ca: &Authority) -> Result<Box<dyn Lock>, Error> {
+        self.lock(ca)
+    }
+
+    /// Removes what runs that died left unpublished, and says what in sentences. Only under the lock.
     ///
     /// # Errors
     /// The medium's.
@@ -79,6 +88,8 @@ pub trait Medium {
 /// The lock of a CA, held until it is dropped.
 pub trait Lock {}
 
+impl<T: Lock> Lock for Arc<T> {}
+
 /// A published set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredSet {
@@ -94,13 +105,35 @@ pub struct StoredSet {
 
 impl StoredSet {
     /// Was everything read back with the recorded hashes, and did nothing worse come later?
-    /// `None`: nobody has read it back yet.
+    /// `None`: nobody has read back the whole of it yet.
     pub fn proven(&self) -> Option<bool> {
-        self.notes.iter().rev().find_map(|note| match note.body {
-            NoteBody::ReadBack { good, .. } => Some(good),
-            _ => None,
+        match self.read_back()? {
+            ReadBack::Whole => Some(true),
+            ReadBack::Bad => Some(false),
+            ReadBack::Sampled => None,
+        }
+    }
+
+    /// What its readings amount to. A sample takes nothing back that a reading of the whole found.
+    pub fn read_back(&self) -> Option<ReadBack> {
+        self.notes.iter().fold(None, |known, note| match note.body {
+            NoteBody::ReadBack { good: false, .. } => Some(ReadBack::Bad),
+            NoteBody::ReadBack { good: true, extent: ReadExtent::Full, .. } => Some(ReadBack::Whole),
+            NoteBody::ReadBack { good: true, .. } => known.or(Some(ReadBack::Sampled)),
+            _ => known,
         })
     }
+}
+
+/// What is known of a set's bytes on its medium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadBack {
+    /// All of them are those that were written.
+    Whole,
+    /// Those of a sample are.
+    Sampled,
+    /// Some are not.
+    Bad,
 }
 
 /// A set that is being written.

@@ -31,10 +31,13 @@ impl Note {
 #[serde(tag = "note", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NoteBody {
-    /// Each file was read back from the medium and compared with the manifest.
+    /// The set was read back from the medium and compared with the manifest.
     ReadBack {
-        /// All sizes and hashes are those of the manifest.
+        /// What was read is what was written.
         good: bool,
+        /// How much was read.
+        #[serde(skip_serializing_if = "ReadExtent::is_full", default)]
+        extent: ReadExtent,
         /// What differed.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         detail: Option<String>,
@@ -71,9 +74,42 @@ pub enum NoteBody {
         /// Number of findings.
         findings: usize,
     },
+    /// Keep this set, whatever the rules say: a legal hold. It holds until a later [`NoteBody::Released`].
+    Hold {
+        /// Why, for people.
+        reason: String,
+        /// When it ends by itself, UTC, RFC 3339; never without it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        until: Option<String>,
+    },
+    /// All holds on this set are lifted.
+    Released,
     /// A note of a later version; kept and shown by its name only.
     #[serde(other)]
     Unknown,
+}
+
+/// How much of a set is read back from the medium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadExtent {
+    /// Every byte of every file, compared with the manifest's hashes.
+    #[default]
+    Full,
+    /// The manifest, and every file but the databases, as with `Full`; of each database its headers, its
+    /// trailer and one page range in a hundred, chosen by chance, each page by its own checksum.
+    ///
+    /// That finds a medium that lost, swapped or spoilt what it was given in many places, or all of it. It
+    /// does not find a single bad page with any certainty, nor a page of an earlier day in the place of
+    /// today's. So it permits no truncation.
+    Sample,
+}
+
+impl ReadExtent {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
 }
 
 /// What came of asking the CA to delete logs.

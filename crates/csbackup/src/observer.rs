@@ -32,6 +32,8 @@ pub enum Step {
     Published(String),
     /// What was written was read back and has the recorded hashes.
     ReadBack(String),
+    /// A set was copied to another place, and read back there: place, set.
+    Copied(String, String),
     /// The trees of the database and the logs were verified, as asked.
     Verified(String),
     /// The CA was asked to delete logs, and answered.
@@ -40,6 +42,8 @@ pub enum Step {
     Ended,
     /// A set is looked into for the first time: its database is read once, for an index of it.
     Indexing,
+    /// A set was removed.
+    Forgotten(String),
     /// A step of a restore, for people; each is followed by one that may be the last of a run.
     Restoring(String),
 }

@@ -8,6 +8,8 @@ pub enum StoreTrouble {
     Exists,
     /// The password opens none of its keys.
     WrongPassword,
+    /// None of the keys at hand decrypts it.
+    NoKey,
     /// Another run, or another program, holds its lock.
     Locked,
     /// No space is left.
@@ -36,6 +38,11 @@ impl StoreTrouble {
             Self::WrongPassword => {
                 vec![
                     "without one of its passwords nobody can read a repository: look where it was kept at `init`",
+                ]
+            }
+            Self::NoKey => {
+                vec![
+                    "reading needs `--identity FILE` with the key of one of the recipients it was written for",
                 ]
             }
             Self::Locked => {

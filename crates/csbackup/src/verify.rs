@@ -1,6 +1,8 @@
 //! Verification of what is stored: hashes against the manifest, pages and logs against the format.
 
 mod full;
+mod read_back;
+mod sample;
 
 use std::io::Read;
 
@@ -13,8 +15,9 @@ use crate::medium::{Medium, StoredSet};
 use crate::place::Folder;
 use crate::source::{FileSource, SharedSource};
 use crate::transfer::READ_SIZE;
-use crate::{Catalogue, Error, Observer, SetState};
+use crate::{Catalogue, Error, Observer};
 use full::FullCheck;
+pub(crate) use read_back::read_back;
 
 pub use full::{LogProof, Proof, VerifyLevel};
 
@@ -137,7 +140,8 @@ pub fn verify_folder(
             check => scan(reader, check, false, observer)?,
         };
         verification.report.bytes += scanned.size;
-        let findings = scanned.error.map(|error| finding("file-unreadable", error)).into_iter().collect();
+        let findings =
+            scanned.error.map(|error| finding("file-unreadable", error.to_string())).into_iter().collect();
         let source = || Some(Box::new(FileSource::open(&file.path).ok()?) as SharedSource);
         verification.add(&file.name, file.size, findings, scanned.checked, source);
     }
@@ -328,48 +332,6 @@ impl<'a> Verification<'a> {
     }
 }
 
-/// Reads every file of a set back from the medium and compares it with the manifest.
-///
-/// The manifest is read first: without it nobody finds the rest again.
-pub(crate) fn read_back(medium: &dyn Medium, set: &StoredSet, observer: &dyn Observer) -> Result<(), Error> {
-    let stored = medium.load(set)?;
-    if stored.manifest != set.manifest {
-        let (set, path) = (set.id.to_string(), crate::manifest::FILE_NAME.to_owned());
-        return Err(Error::ReadBack { set, path, what: "is not the manifest that was written".to_owned() });
-    }
-    for entry in &stored.manifest.files {
-        let unsafe_path = || Error::ReadBack {
-            set: set.id.to_string(),
-            path: entry.path.clone(),
-            what: "is no path inside the set".to_owned(),
-        };
-        let path = entry.set_path().ok_or_else(unsafe_path)?;
-        let reader = medium.open(set, &path).map_err(|error| match error {
-            Error::Io { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Error::ReadBack {
-                    set: set.id.to_string(),
-                    path: entry.path.clone(),
-                    what: "is not there".to_owned(),
-                }
-            }
-            error => error,
-        })?;
-        let scanned = scan(reader, Check::None, true, observer)?;
-        if let Some(error) = scanned.error {
-            let source = std::io::Error::other(error);
-            return Err(Error::Io { doing: "read back", path: entry.path.clone().into(), source });
-        }
-        if let Some(finding) = compare(entry, &scanned) {
-            return Err(Error::ReadBack {
-                set: set.id.to_string(),
-                path: entry.path.clone(),
-                what: finding.text,
-            });
-        }
-    }
-    Ok(())
-}
-
 /// As the import judged it (`place.rs`).
 fn origin_of(manifest: &Manifest) -> Origin {
     let mut databases = manifest.files.iter().filter(|file| file.content == Content::Database).peekable();
@@ -414,7 +376,7 @@ fn joint(catalogue: &Catalogue, set: &StoredSet) -> Vec<FindingEntry> {
         Err(error) => return vec![finding("base-missing", error.to_string())],
     };
     let earlier: Vec<&StoredSet> = chain.into_iter().filter(|other| other.id != set.id).collect();
-    let bad = earlier.iter().filter(|other| catalogue.state(other) != SetState::Good).map(|other| {
+    let bad = earlier.iter().filter(|other| !catalogue.state(other).is_base()).map(|other| {
         finding("base-not-good", format!("the set needs {}, which is {}", other.id, catalogue.state(other)))
     });
     let mut findings: Vec<FindingEntry> = bad.collect();
@@ -434,7 +396,7 @@ pub(crate) struct Scanned {
     pub(crate) blake3: Option<String>,
     pub(crate) checked: Checked,
     /// Reading stopped here.
-    error: Option<String>,
+    error: Option<std::io::Error>,
 }
 
 /// Reads a stored file once: checks it, and hashes it when there is something to compare with.
@@ -455,7 +417,8 @@ pub(crate) fn scan(
         let count = match reader.read(&mut buffer) {
             Ok(count) => count,
             Err(e) => {
-                error = Some(format!("cannot be read behind byte {size}: {e}"));
+                error =
+                    Some(std::io::Error::new(e.kind(), format!("cannot be read behind byte {size}: {e}")));
                 break;
             }
         };
@@ -476,7 +439,7 @@ pub(crate) fn scan(
 
 fn compare(entry: &FileEntry, scanned: &Scanned) -> Option<FindingEntry> {
     if let Some(error) = &scanned.error {
-        return Some(finding("file-unreadable", error.clone()));
+        return Some(finding("file-unreadable", error.to_string()));
     }
     if scanned.size != entry.size {
         let text = format!("has {} bytes, the manifest says {}", scanned.size, entry.size);

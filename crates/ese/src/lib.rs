@@ -58,6 +58,7 @@ pub use log::{
     log_generation_of_name,
 };
 pub use numbers::{Generation, LogPosition, PageNumber, PageSize};
+pub use page::page_is_whole;
 pub use reader::*;
 pub use redo::*;
 pub use set::{NamedLog, RequiredLogs, SetInput, check_set, required_logs};

@@ -36,6 +36,14 @@ pub(crate) enum PageDefect {
     NumberField { stored: u32 },
 }
 
+/// Is `page` whole, as the page with this number? All zero is never initialised, and whole.
+///
+/// A flipped bit that an engine would turn back is a defect here: for bytes that were stored whole.
+/// `page` is as long as `size`.
+pub fn page_is_whole(page: &[u8], number: PageNumber, size: PageSize) -> bool {
+    page.len() == size.len() && !matches!(check_page(page, number, size), PageState::Bad(_))
+}
+
 /// Judges `page`, which is as long as `size`.
 pub(crate) fn check_page(page: &[u8], number: PageNumber, size: PageSize) -> PageState {
     let fields = Fields(page);

@@ -5,6 +5,7 @@ use std::io::Read;
 use certadm::{BackupType, FileKind, FileList, ListedFile, base_name};
 use time::OffsetDateTime;
 
+use super::reverted::foreign_backup;
 use super::{Base, Run, TOOL};
 use crate::chain::{ChainLogs, Misfit};
 use crate::check::{Check, Checked, listed_generations, set_findings};
@@ -81,6 +82,9 @@ pub(super) fn collect<'m>(
     run.observer.step(&Step::DynamicStored);
 
     let findings = collector.set_findings(&listed);
+    if let Some(text) = foreign_backup(run, &collector.databases) {
+        run.observer.warning(&text);
+    }
     let timeline = match base {
         Some(base) => base.timeline.clone(),
         None => timeline_of(&collector.files),
@@ -91,7 +95,7 @@ pub(super) fn collect<'m>(
         ca: (&run.ca).into(),
         kind: kind.into(),
         source: Source::Session,
-        sequence: run.catalogue.next_sequence(),
+        sequence: run.catalogue.next_sequence().max(run.copies.next_sequence()),
         timeline,
         base: base.map(|base| base.last.clone()),
         reason,
@@ -217,6 +221,11 @@ impl Collector<'_, '_> {
         }
         if let (Some(base), Some(first)) = (base, generations.iter().min())
             && let Err(misfit) = base.admits_first(first.0)
+        {
+            return Ok(Some(misfit));
+        }
+        if let (Some(base), Some(newest)) = (base, generations.iter().max())
+            && let Err(misfit) = base.admits_last(newest.0)
         {
             return Ok(Some(misfit));
         }

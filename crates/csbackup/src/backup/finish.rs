@@ -1,20 +1,21 @@
 //! The second half of invariant 1: publish, read back, truncate, End.
 
 use super::collect::Collected;
+use super::reverted::{ADVICE, lost_requests};
 use super::{Ended, Intention, Run, Truncation, read_back_note};
 use crate::manifest::{Kind, SetId, Severity};
 use crate::medium::StoredSet;
-use crate::note::{LogRange, NoteBody, TruncationOutcome};
+use crate::note::{LogRange, NoteBody, ReadExtent, TruncationOutcome};
 use crate::session::Session;
 use crate::verify::{VerifyLevel, read_back, verify_stored};
-use crate::{Catalogue, Error, FindingEntry, Step};
+use crate::{Catalogue, Error, FindingEntry, SetState, Step};
 
 /// Publishes a collected set and carries the session to its end.
 pub(super) fn finish(
-    run: &Run<'_>,
+    run: &mut Run<'_>,
     mut session: Session<'_>,
     collected: Collected<'_>,
-    intention: Intention,
+    mut intention: Intention,
 ) -> Result<Ended, Error> {
     let Collected { writer, manifest, started, log_directory } = collected;
     let bytes = manifest.encode();
@@ -22,11 +23,12 @@ pub(super) fn finish(
     let set = writer.publish(&id, &manifest, &bytes)?;
     run.observer.step(&Step::Published(id.to_string()));
 
-    let proof = read_back(run.medium, &set, run.observer);
+    let extent = run.options.verify_store;
+    let proof = read_back(run.medium, &set, extent, run.observer);
     if let Err(Error::Cancelled) = proof {
         return Err(Error::Cancelled);
     }
-    if let Some(note) = read_back_note(&proof) {
+    if let Some(note) = read_back_note(&proof, extent) {
         run.medium.note(&set, note)?;
         run.observer.step(&Step::ReadBack(id.to_string()));
     }
@@ -38,7 +40,19 @@ pub(super) fn finish(
 
     let before = log_range(run, log_directory.as_deref());
     first_full_gives_up(run, &set, before);
-    let truncation = match decide(run, &set, &proof, &verified, intention) {
+    if proof.is_ok()
+        && let Some(back) = lost_requests(run, &set)
+    {
+        run.observer.warning(&format!("{back}; {ADVICE}"));
+        intention = intention.or_withhold_if(Some(back));
+    }
+    let mut decided = decide(run, &set, &proof, &verified, intention);
+    if let Intention::Truncate = decided
+        && let Err(why) = run.copies.suffice(&set)
+    {
+        decided = Intention::Withhold(why);
+    }
+    let truncation = match decided {
         Intention::Truncate => truncate(run, &mut session, log_directory.as_deref(), before),
         Intention::NotAsked => {
             Truncation { outcome: TruncationOutcome::NotAsked, before, ..Truncation::default() }
@@ -106,9 +120,19 @@ fn decide(
         (_, Some(finding)) => Intention::Withhold(format!("the set has damage: {}", finding.text)),
         (Ok(()), None) => match verified {
             Err(error) => Intention::Withhold(format!("the set could not be verified: {error}")),
-            Ok(_) => intention,
+            Ok(_) => intention.or_withhold_if(sampled(run, set)),
         },
     }
+}
+
+/// INVARIANT: what was read back by a sample only permits no truncation, of its own logs or of later ones.
+fn sampled(run: &Run<'_>, set: &StoredSet) -> Option<String> {
+    if run.options.verify_store == ReadExtent::Sample {
+        return Some("the set was read back by a sample only".to_owned());
+    }
+    let base = run.catalogue.base_of(set)?;
+    let sampled = run.catalogue.state(base) == SetState::Sampled;
+    sampled.then(|| format!("what it continues, {}, was read back by a sample only", base.id))
 }
 
 fn truncate(

@@ -90,6 +90,10 @@ impl Medium for Bad<'_> {
             _ => self.inner.note(set, body),
         }
     }
+
+    fn forget(&self, sets: &[&StoredSet]) -> Result<(), Error> {
+        self.inner.forget(sets)
+    }
 }
 
 struct Writer<'a> {

@@ -111,6 +111,10 @@ impl Medium for Troubled {
     fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
         self.plan.on(|| self.inner.note(set, body))
     }
+
+    fn forget(&self, sets: &[&StoredSet]) -> Result<(), Error> {
+        self.plan.on(|| self.inner.forget(sets))
+    }
 }
 
 struct Writer<'a> {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use certadm::{ConfigurationPart, HostError, KeyKind, PartKind};
-use csbackup::{Folder, ImportOptions, Medium as _, NoteBody, Quiet, Requested, import};
+use csbackup::{Folder, ImportOptions, Medium as _, NoteBody, Quiet, ReadExtent, Requested, import};
 use testkit::ca::plain_life;
 use testkit::world::{World, tree};
 
@@ -139,7 +139,7 @@ fn a_key_on_a_medium_that_lost_it_is_not_saved() {
     let identity = Identity::example();
     let mut host = FakeHost::with(&[&identity]).exporting(&[&identity]);
     run_with_key(&world, &mut host);
-    let body = NoteBody::ReadBack { good: false, detail: None };
+    let body = NoteBody::ReadBack { good: false, extent: ReadExtent::Full, detail: None };
     world.medium.note(&world.newest(), body).unwrap();
     world.seen.clear();
     run(&world, &mut host).unwrap();
