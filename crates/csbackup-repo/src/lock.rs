@@ -17,14 +17,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use certadm::Authority;
-use csbackup::{Error, Lock, StoreTrouble};
+use csbackup::{Lock, StoreTrouble};
 use rustic_core::repofile::MasterKey;
 
-use crate::Location;
 use crate::error::StoreError;
-use crate::store::StoreOptions;
 use body::Body;
-use folder::LockFolder;
+pub(crate) use folder::LockFolder;
 pub(crate) use kept::Locks;
 
 /// The files of `locks/` of one repository: what a store offers beside `rustic_core`'s kinds of files.
@@ -54,22 +52,6 @@ pub(crate) trait LockFiles: Send + Sync {
     /// # Errors
     /// The store's.
     fn remove(&self, name: &str) -> Result<(), StoreError>;
-}
-
-/// The lock files of the repository in `folder` below `location`.
-///
-/// # Errors
-/// Credentials or addresses that cannot be used.
-pub(crate) fn files(
-    location: &Location,
-    folder: &str,
-    _options: &StoreOptions,
-) -> Result<Arc<dyn LockFiles>, Error> {
-    match location {
-        Location::Local(path) => Ok(Arc::new(LockFolder::of(&path.join(folder)))),
-        #[allow(unreachable_patterns)]
-        _ => Ok(Arc::new(LockFolder::of(&std::env::temp_dir().join(folder)))),
-    }
 }
 
 /// What a lock is for.
@@ -172,7 +154,7 @@ pub(crate) fn sweep(files: &dyn LockFiles, master: &MasterKey) -> Result<Vec<Str
             continue;
         }
         match files.remove(&name) {
-            Ok(()) => swept.push(format!("lock of {}", body.holder())),
+            Ok(()) => swept.push(format!("removed the lock of {}, which is gone", body.holder())),
             Err(StoreError { trouble: StoreTrouble::ReadOnly | StoreTrouble::Refused, .. }) => {}
             Err(error) => return Err(error),
         }
@@ -224,7 +206,8 @@ impl Holder {
     }
 
     fn held(&self, state: &mut State) -> Result<(), StoreError> {
-        let lost = |reason: &String| StoreError::new(StoreTrouble::Locked, format!("the lock was lost: {reason}"));
+        let lost =
+            |reason: &String| StoreError::new(StoreTrouble::Locked, format!("the lock was lost: {reason}"));
         if let Some(reason) = &state.lost {
             return Err(lost(reason));
         }

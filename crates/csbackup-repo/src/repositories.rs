@@ -20,7 +20,7 @@ use crate::error::{StoreError, cause};
 use crate::gate::Gate;
 use crate::identity::{self, Identity};
 use crate::keys::Password;
-use crate::lock::{self, Claim};
+use crate::lock::Claim;
 use crate::opened::{Opened, bare, guard};
 use crate::reader::{Placed, Streamed};
 use crate::store::{self, StoreOptions};
@@ -75,7 +75,7 @@ impl Repositories {
         }
         let place = self.place(folder);
         let store = store::open(&self.location, folder, &self.options)?;
-        let locks = lock::files(&self.location, folder, &self.options)?;
+        let locks = store::locks(&self.location, folder, &self.options)?;
         let opened = Opened::open(folder, &place, store, locks, &self.password)?;
         let theirs = &opened.identity.ca;
         if safe_name(theirs) != folder {
@@ -97,6 +97,10 @@ impl Repositories {
     }
 }
 
+/// Level of zstd. The library makes a compressor for each chunk: with level 3 the first backup takes 1.2
+/// to 1.4 times as long, and 2 % less space (`benches/README.md`).
+const COMPRESSION: i32 = 1;
+
 fn init(
     store: &Arc<dyn WriteBackend>,
     password: &Password,
@@ -112,7 +116,7 @@ fn init(
         .set_version(2_u32)
         .set_chunker(Chunker::FixedSize)
         .set_chunk_size(ByteSize(identity::chunk_size_for(database)))
-        .set_compression(3);
+        .set_compression(COMPRESSION);
     let credentials = Credentials::password(password.reveal());
     let repo =
         repo.init(&credentials, &KeyOptions::default(), &config).map_err(|error| cause(doing, &error))?;

@@ -22,6 +22,7 @@ use rustic_core::WriteBackend;
 
 use crate::Location;
 use crate::error::StoreError;
+use crate::lock::{self, LockFiles};
 use ahead::Ahead;
 pub use credentials::StoreCredentials;
 use limit::Limited;
@@ -113,6 +114,36 @@ pub(crate) fn open(
         store = Arc::new(Ahead::new(store));
     }
     Ok(store)
+}
+
+/// The lock files of the repository in `folder` below `location`.
+///
+/// # Errors
+/// Credentials or addresses that cannot be used.
+pub(crate) fn locks(
+    location: &Location,
+    folder: &str,
+    options: &StoreOptions,
+) -> Result<Arc<dyn LockFiles>, Error> {
+    let at = |error: StoreError| error.at(&location.to_string());
+    let retries = options.retries;
+    Ok(match location {
+        Location::Local(_) => return lock::files(location, folder, options),
+        Location::S3(bucket) => {
+            Arc::new(Retried::new(S3Store::new(bucket, folder, options).map_err(at)?, retries))
+        }
+        Location::Rest(url) => {
+            Arc::new(Retried::new(RestStore::new(url, folder, options).map_err(at)?, retries))
+        }
+    })
+}
+
+/// `None`, if it is not there.
+fn present<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match answer {
+        Err(error) if error.trouble == StoreTrouble::Damaged => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 /// The folders below `location` that hold a repository, in order.

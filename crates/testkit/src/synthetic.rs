@@ -98,13 +98,17 @@ impl History {
 
     /// A database stream: two header copies, the pages, the trailer.
     pub fn database(&self, backup: &Backup) -> Vec<u8> {
-        let header = self.database_header(backup);
-        let mut stream = [header.clone(), header].concat();
+        let (mut stream, trailer) = self.frame(backup);
         for number in 1..=self.pages {
             stream.extend(self.page(backup, number));
         }
-        stream.extend(self.trailer(backup));
+        stream.extend(trailer);
         stream
+    }
+
+    /// What comes before and behind the pages of a database stream.
+    pub fn frame(&self, backup: &Backup) -> (Vec<u8>, Vec<u8>) {
+        (self.database_header(backup).repeat(2), self.trailer(backup))
     }
 
     fn content(&self, generation: u32) -> u32 {
@@ -216,20 +220,26 @@ impl History {
         let seed = self.signature ^ backup.content.rotate_left(8) ^ number.rotate_left(16);
         noise(seed | 1, &mut page[80..]);
         page[8..16].copy_from_slice(&u64::from(backup.low).to_le_bytes());
-        page[36..40].copy_from_slice(&ECC.to_le_bytes());
-        let block = if size > 8192 { size / 4 } else { size };
-        if size > 8192 {
-            for (index, at) in [(1, 40), (2, 48), (3, 56)] {
-                let part = &page[index * block..(index + 1) * block];
-                let sum = xor_ecc(part, number, Block::Plain).expect("a quarter page is a block");
-                page[at..at + 8].copy_from_slice(&sum.to_le_bytes());
-            }
-            page[64..68].copy_from_slice(&number.to_le_bytes());
-        }
-        let sum = xor_ecc(&page[..block], number, Block::WithChecksum).expect("a page is a block");
-        page[..8].copy_from_slice(&sum.to_le_bytes());
+        seal_page(&mut page, number);
         page
     }
+}
+
+/// Puts the checksums of a database page in, and what says that they are there.
+pub fn seal_page(page: &mut [u8], number: u32) {
+    let size = page.len();
+    page[36..40].copy_from_slice(&ECC.to_le_bytes());
+    let block = if size > 8192 { size / 4 } else { size };
+    if size > 8192 {
+        for (index, at) in [(1, 40), (2, 48), (3, 56)] {
+            let part = &page[index * block..(index + 1) * block];
+            let sum = xor_ecc(part, number, Block::Plain).expect("a quarter page is a block");
+            page[at..at + 8].copy_from_slice(&sum.to_le_bytes());
+        }
+        page[64..68].copy_from_slice(&number.to_le_bytes());
+    }
+    let sum = xor_ecc(&page[..block], number, Block::WithChecksum).expect("a page is a block");
+    page[..8].copy_from_slice(&sum.to_le_bytes());
 }
 
 /// File name of a log.

@@ -12,7 +12,7 @@ use certsrv::{CaDirectory, CallLog, Fault, FaultRule, Faulty};
 use csbackup::manifest::Severity;
 use csbackup::{
     BackupOptions, Catalogue, Directory, Error, FindingEntry, MappedFiles, Medium, Observer, Outcome, Quiet,
-    Requested, SetState, Step, StoredSet, VerifyLevel, backup, verify_set,
+    Requested, SetState, Step, StoredSet, Stores, VerifyLevel, backup, backup_to, verify_set,
 };
 use tempfile::TempDir;
 
@@ -104,6 +104,17 @@ impl World {
     ) -> Result<Outcome, Error> {
         let _nobody_spawns = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
         backup(server, medium, &self.files(), options, observer)
+    }
+
+    /// A backup to a medium of one's choice and from there to others.
+    pub fn run_to(
+        &self,
+        server: &mut dyn CertServer,
+        stores: Stores<'_>,
+        options: &BackupOptions,
+    ) -> Result<Outcome, Error> {
+        let _nobody_spawns = SPAWNING.read().unwrap_or_else(PoisonError::into_inner);
+        backup_to(server, None, stores, &self.files(), options, &self.seen)
     }
 
     /// A backup in which call `call` goes wrong, and the calls that were made.

@@ -3,8 +3,8 @@
 use std::env;
 use std::io;
 
-use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key};
 use aes256ctr_poly1305aes::aead::{Aead, Nonce};
+use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key};
 use csbackup::StoreTrouble;
 use rustic_core::repofile::MasterKey;
 use serde::{Deserialize, Serialize};
@@ -104,7 +104,8 @@ impl Body {
 
     /// Writes it as a new file, and names that.
     pub(super) fn write(&self, files: &dyn LockFiles, master: &MasterKey) -> Result<String, StoreError> {
-        let failed = |what: String| StoreError::new(StoreTrouble::Failed, format!("cannot write a lock: {what}"));
+        let failed =
+            |what: String| StoreError::new(StoreTrouble::Failed, format!("cannot write a lock: {what}"));
         let text = serde_json::to_vec(self).map_err(|error| failed(error.to_string()))?;
         let mut nonce = Nonce::<Aes256CtrPoly1305Aes>::default();
         getrandom::fill(&mut nonce).map_err(|error| failed(error.to_string()))?;

@@ -28,7 +28,7 @@ enum Reading {
     #[default]
     NotAsked,
     /// `None`: the store takes no lock.
-    Asked(Option<Arc<RepositoryLock>>),
+    Asked(#[expect(dead_code, reason = "it is held, not used")] Option<Arc<RepositoryLock>>),
 }
 
 impl Locks {

@@ -178,3 +178,130 @@ impl WriteBackend for Ahead {
         self.inner.remove(kind, id, cacheable)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::error::StoreError;
+    use csbackup::StoreTrouble;
+
+    const SIZE: usize = 10 << 20;
+    const CHUNK: usize = 64 << 10;
+
+    /// A store in which every pack has the same content.
+    #[derive(Debug, Default)]
+    struct Packs {
+        packs: Vec<Id>,
+        requests: AtomicUsize,
+    }
+
+    fn content() -> Vec<u8> {
+        (0..SIZE).map(|at| (at / 7) as u8).collect()
+    }
+
+    fn id(number: u8) -> Id {
+        Id::new([number; 32])
+    }
+
+    impl ReadBackend for Packs {
+        fn location(&self) -> String {
+            String::new()
+        }
+
+        fn list_with_size(&self, _: FileType) -> RusticResult<Vec<(Id, u32)>> {
+            Ok(self.packs.iter().map(|id| (*id, SIZE as u32)).collect())
+        }
+
+        fn read_full(&self, _: FileType, _: &Id) -> RusticResult<Bytes> {
+            Ok(content().into())
+        }
+
+        fn read_partial(
+            &self,
+            _: FileType,
+            _: &Id,
+            _: bool,
+            offset: u32,
+            length: u32,
+        ) -> RusticResult<Bytes> {
+            self.requests.fetch_add(1, Ordering::SeqCst);
+            let beyond = || StoreError::new(StoreTrouble::Damaged, "beyond the end").boxed();
+            let (from, to) = (offset as usize, offset as usize + length as usize);
+            content().get(from..to).map(|part| part.to_vec().into()).ok_or_else(beyond)
+        }
+
+        fn warmup_path(&self, _: FileType, _: &Id) -> String {
+            String::new()
+        }
+    }
+
+    impl WriteBackend for Packs {
+        fn write_bytes(&self, _: FileType, _: &Id, _: bool, _: BytesList) -> RusticResult<()> {
+            Ok(())
+        }
+
+        fn remove(&self, _: FileType, _: &Id, _: bool) -> RusticResult<()> {
+            Ok(())
+        }
+    }
+
+    fn ahead(packs: impl IntoIterator<Item = u8>) -> (Arc<Packs>, Ahead) {
+        let packs = Arc::new(Packs { packs: packs.into_iter().map(id).collect(), ..Packs::default() });
+        (packs.clone(), Ahead::new(packs))
+    }
+
+    fn read(store: &Ahead, pack: u8, offset: usize, length: usize) {
+        let got = store.read_partial(FileType::Pack, &id(pack), false, offset as u32, length as u32);
+        assert!(got.unwrap() == content()[offset..offset + length], "{length} bytes at {offset}");
+    }
+
+    #[test]
+    fn what_is_read_in_order_needs_few_requests() {
+        let (packs, store) = ahead([1]);
+        for offset in (0..SIZE).step_by(CHUNK) {
+            read(&store, 1, offset, CHUNK.min(SIZE - offset));
+        }
+        let requests = packs.requests.load(Ordering::SeqCst);
+        assert!(requests < 10, "{requests} requests");
+    }
+
+    #[test]
+    fn any_order_gives_the_bytes_of_the_pack_and_asks_for_none_beyond_it() {
+        let (_, store) = ahead(0..3);
+        let mut random = 1_u64;
+        for _ in 0..200 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let offset = (random >> 33) as usize % (SIZE - 1);
+            read(&store, (random >> 20) as u8 % 3, offset, (CHUNK * 2).min(SIZE - offset));
+        }
+    }
+
+    #[test]
+    fn a_pack_of_unknown_size_is_read_exactly() {
+        let (_, store) = ahead([]);
+        read(&store, 1, SIZE - 10, 10);
+        assert!(store.state().windows.is_empty());
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let (_, store) = ahead(0..40);
+        for pack in 0..40 {
+            for offset in [0, CHUNK, 5 * CHUNK, 30 * CHUNK] {
+                read(&store, pack, offset, CHUNK);
+            }
+        }
+        let held: usize = store.state().windows.iter().map(|window| window.bytes.len()).sum();
+        assert!(held <= KEPT * LARGEST as usize, "{held} bytes are held");
+    }
+
+    #[test]
+    fn a_pack_that_was_removed_is_not_served_from_memory() {
+        let (_, store) = ahead([1]);
+        read(&store, 1, 0, CHUNK);
+        store.remove(FileType::Pack, &id(1), false).unwrap();
+        assert!(store.state().windows.is_empty());
+    }
+}

@@ -282,3 +282,23 @@ impl WriteBackend for LocalStore {
         fs::remove_file(&path).map_err(|error| failed("remove", &path)(error).boxed())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Not every machine that runs tests can mount a full disk.
+    #[test]
+    fn what_the_system_says_is_told_apart() {
+        let of = |doing, kind: io::ErrorKind| failed(doing, Path::new("x"))(kind.into()).trouble;
+        assert_eq!(of("write", io::ErrorKind::StorageFull), StoreTrouble::Full);
+        assert_eq!(of("write", io::ErrorKind::QuotaExceeded), StoreTrouble::Full);
+        assert_eq!(of("write", io::ErrorKind::ReadOnlyFilesystem), StoreTrouble::ReadOnly);
+        assert_eq!(of("remove", io::ErrorKind::PermissionDenied), StoreTrouble::ReadOnly);
+        assert_eq!(of("read", io::ErrorKind::PermissionDenied), StoreTrouble::Refused);
+        assert_eq!(of("read", io::ErrorKind::NotFound), StoreTrouble::Damaged);
+        assert_eq!(of("read", io::ErrorKind::UnexpectedEof), StoreTrouble::Damaged);
+        assert_eq!(of("list", io::ErrorKind::HostUnreachable), StoreTrouble::Unreachable);
+        assert_eq!(of("write", io::ErrorKind::Other), StoreTrouble::Failed);
+    }
+}

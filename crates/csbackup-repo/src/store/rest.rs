@@ -12,12 +12,20 @@ use reqwest::{Body, Client, Method, RequestBuilder, StatusCode, Url};
 use rustic_core::{BytesList, FileType, Id, ReadBackend, RusticResult, WriteBackend};
 use serde::Deserialize;
 
-use super::StoreOptions;
 use super::network::{Network, root};
+use super::{StoreOptions, present};
 use crate::error::StoreError;
+use crate::lock::LockFiles;
 
 /// Lists with sizes.
 const LIST: &str = "application/vnd.x.restic.rest.v2";
+
+/// A file in a list.
+#[derive(Deserialize)]
+struct Entry {
+    name: String,
+    size: u64,
+}
 
 /// One repository on a rest server.
 #[derive(Debug)]
@@ -82,12 +90,7 @@ impl RestStore {
         })
     }
 
-    fn list(&self, kind: FileType) -> Result<Vec<(Id, u32)>, StoreError> {
-        #[derive(Deserialize)]
-        struct Entry {
-            name: String,
-            size: u64,
-        }
+    fn files(&self, kind: FileType) -> Result<Vec<(Id, u32)>, StoreError> {
         if kind == FileType::Config {
             return match self.send("look for `config`", 0, self.request(Method::HEAD, "config")?)? {
                 (StatusCode::OK, _) => Ok(vec![(Id::default(), 0)]),
@@ -95,8 +98,16 @@ impl RestStore {
                 (status, body) => Err(refused("look for `config`", false, status, &body)),
             };
         }
-        let what = format!("list `{}/`", kind.dirname());
-        let request = self.request(Method::GET, &format!("{}/", kind.dirname()))?.header(ACCEPT, LIST);
+        let listed = self.names(kind.dirname())?.into_iter();
+        let known =
+            |entry: Entry| Some((entry.name.parse().ok()?, u32::try_from(entry.size).unwrap_or(u32::MAX)));
+        Ok(listed.filter_map(known).collect())
+    }
+
+    /// Names and sizes in one of the repository's folders.
+    fn names(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
+        let what = format!("list `{folder}/`");
+        let request = self.request(Method::GET, &format!("{folder}/"))?.header(ACCEPT, LIST);
         let body = match self.send(&what, 0, request)? {
             (StatusCode::OK, body) => body,
             (status, body) => return Err(refused(&what, false, status, &body)),
@@ -105,15 +116,12 @@ impl RestStore {
         let entries: Option<Vec<Entry>> = serde_json::from_slice(&body).map_err(|error| {
             StoreError::new(StoreTrouble::Failed, format!("cannot {what}: the answer is no list: {error}"))
         })?;
-        let known =
-            |entry: Entry| Some((entry.name.parse().ok()?, u32::try_from(entry.size).unwrap_or(u32::MAX)));
-        Ok(entries.unwrap_or_default().into_iter().filter_map(known).collect())
+        Ok(entries.unwrap_or_default())
     }
 
-    fn read(&self, kind: FileType, id: &Id, part: Option<(u32, u32)>) -> Result<Bytes, StoreError> {
-        let path = path(kind, id);
+    fn get(&self, path: &str, part: Option<(u32, u32)>) -> Result<Bytes, StoreError> {
         let what = format!("read `{path}`");
-        let mut request = self.request(Method::GET, &path)?;
+        let mut request = self.request(Method::GET, path)?;
         let mut expected = StatusCode::OK;
         if let Some((offset, length)) = part {
             let last = u64::from(offset) + u64::from(length).saturating_sub(1);
@@ -135,13 +143,12 @@ impl RestStore {
         }
     }
 
-    fn write(&self, kind: FileType, id: &Id, content: BytesList) -> Result<(), StoreError> {
-        let path = path(kind, id);
+    fn post(&self, path: &str, content: BytesList) -> Result<(), StoreError> {
         let (what, size) = (format!("write `{path}`"), content.size());
         let pieces = content.clone().into_vec().into_iter().map(Ok::<_, std::io::Error>);
         let body = Body::wrap_stream(futures::stream::iter(pieces));
         // With it a server can tell a whole file from the beginning of one.
-        let request = self.request(Method::POST, &path)?.header(CONTENT_LENGTH, size).body(body);
+        let request = self.request(Method::POST, path)?.header(CONTENT_LENGTH, size).body(body);
         let (status, answer) = self.send(&what, size as u64, request)?;
         if status.is_success() {
             return Ok(());
@@ -150,17 +157,16 @@ impl RestStore {
         // An append-only server refuses what it has already: a first attempt whose answer was lost.
         let whole = || content.slice().concat();
         match refused.trouble == StoreTrouble::ReadOnly
-            && self.read(kind, id, None).is_ok_and(|had| had == whole())
+            && self.get(path, None).is_ok_and(|had| had == whole())
         {
             true => Ok(()),
             false => Err(refused),
         }
     }
 
-    fn delete(&self, kind: FileType, id: &Id) -> Result<(), StoreError> {
-        let path = path(kind, id);
+    fn delete(&self, path: &str) -> Result<(), StoreError> {
         let what = format!("remove `{path}`");
-        let (status, body) = self.send(&what, 0, self.request(Method::DELETE, &path)?)?;
+        let (status, body) = self.send(&what, 0, self.request(Method::DELETE, path)?)?;
         if status.is_success() { Ok(()) } else { Err(refused(&what, true, status, &body)) }
     }
 
@@ -168,6 +174,24 @@ impl RestStore {
         let what = "make the repository";
         let (status, body) = self.send(what, 0, self.request(Method::POST, "?create=true")?)?;
         if status.is_success() { Ok(()) } else { Err(refused(what, true, status, &body)) }
+    }
+}
+
+impl LockFiles for RestStore {
+    fn list(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.names("locks")?.into_iter().map(|entry| entry.name).collect())
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        present(self.get(&format!("locks/{name}"), None).map(Into::into))
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), StoreError> {
+        self.post(&format!("locks/{name}"), Bytes::copy_from_slice(content).into())
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StoreError> {
+        present(self.delete(&format!("locks/{name}"))).map(drop)
     }
 }
 
@@ -210,11 +234,11 @@ impl ReadBackend for RestStore {
     }
 
     fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
-        self.list(kind).map_err(StoreError::boxed)
+        self.files(kind).map_err(StoreError::boxed)
     }
 
     fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {
-        self.read(kind, id, None).map_err(StoreError::boxed)
+        self.get(&path(kind, id), None).map_err(StoreError::boxed)
     }
 
     fn read_partial(
@@ -225,7 +249,7 @@ impl ReadBackend for RestStore {
         offset: u32,
         length: u32,
     ) -> RusticResult<Bytes> {
-        self.read(kind, id, Some((offset, length))).map_err(StoreError::boxed)
+        self.get(&path(kind, id), Some((offset, length))).map_err(StoreError::boxed)
     }
 
     fn warmup_path(&self, kind: FileType, id: &Id) -> String {
@@ -239,10 +263,10 @@ impl WriteBackend for RestStore {
     }
 
     fn write_bytes(&self, kind: FileType, id: &Id, _cacheable: bool, content: BytesList) -> RusticResult<()> {
-        self.write(kind, id, content).map_err(StoreError::boxed)
+        self.post(&path(kind, id), content).map_err(StoreError::boxed)
     }
 
     fn remove(&self, kind: FileType, id: &Id, _cacheable: bool) -> RusticResult<()> {
-        self.delete(kind, id).map_err(StoreError::boxed)
+        self.delete(&path(kind, id)).map_err(StoreError::boxed)
     }
 }

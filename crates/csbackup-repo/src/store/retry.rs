@@ -9,6 +9,7 @@ use csbackup::StoreTrouble;
 use rustic_core::{BytesList, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 
 use crate::error::{StoreError, cause};
+use crate::lock::LockFiles;
 
 /// The pause before the first repetition; each further one is twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -50,18 +51,36 @@ pub(super) fn again<T, E: Trouble>(retries: u32, mut request: impl FnMut() -> Re
 
 /// A store that is asked again.
 #[derive(Debug)]
-pub(super) struct Retried {
-    inner: Arc<dyn WriteBackend>,
+pub(super) struct Retried<S> {
+    inner: S,
     retries: u32,
 }
 
-impl Retried {
-    pub(super) fn new(inner: Arc<dyn WriteBackend>, retries: u32) -> Self {
+impl<S> Retried<S> {
+    pub(super) fn new(inner: S, retries: u32) -> Self {
         Self { inner, retries }
     }
 }
 
-impl ReadBackend for Retried {
+impl<S: LockFiles> LockFiles for Retried<S> {
+    fn list(&self) -> Result<Vec<String>, StoreError> {
+        again(self.retries, || self.inner.list())
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        again(self.retries, || self.inner.read(name))
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), StoreError> {
+        again(self.retries, || self.inner.write(name, content))
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StoreError> {
+        again(self.retries, || self.inner.remove(name))
+    }
+}
+
+impl ReadBackend for Retried<Arc<dyn WriteBackend>> {
     fn location(&self) -> String {
         self.inner.location()
     }
@@ -90,7 +109,7 @@ impl ReadBackend for Retried {
     }
 }
 
-impl WriteBackend for Retried {
+impl WriteBackend for Retried<Arc<dyn WriteBackend>> {
     fn create(&self) -> RusticResult<()> {
         again(self.retries, || self.inner.create())
     }
@@ -110,5 +129,38 @@ impl WriteBackend for Retried {
                 removed => removed,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often a request that fails like this is made with one repetition.
+    fn made(trouble: StoreTrouble) -> u32 {
+        let mut made = 0;
+        let failed = again(1, || {
+            made += 1;
+            Err::<(), _>(StoreError::new(trouble, "no"))
+        });
+        assert_eq!(failed.unwrap_err().trouble, trouble);
+        made
+    }
+
+    #[test]
+    fn only_what_may_pass_is_repeated() {
+        assert_eq!(made(StoreTrouble::Unreachable), 2);
+        assert_eq!(made(StoreTrouble::Failed), 2);
+        for trouble in
+            [StoreTrouble::Full, StoreTrouble::ReadOnly, StoreTrouble::Refused, StoreTrouble::Missing]
+        {
+            assert_eq!(made(trouble), 1, "{trouble:?}");
+        }
+    }
+
+    #[test]
+    fn a_repetition_that_succeeds_is_a_success() {
+        let mut answers = [Err(StoreError::new(StoreTrouble::Unreachable, "no")), Ok(7)].into_iter();
+        assert_eq!(again(3, || answers.next().unwrap()).unwrap(), 7);
     }
 }

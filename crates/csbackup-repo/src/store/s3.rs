@@ -11,10 +11,11 @@ use object_store::{
 };
 use rustic_core::{BytesList, FileType, Id, ReadBackend, RusticResult, WriteBackend};
 
-use super::StoreOptions;
 use super::network::Network;
+use super::{StoreOptions, present};
 use crate::error::StoreError;
 use crate::location::Bucket;
+use crate::lock::LockFiles;
 
 mod trouble;
 
@@ -37,10 +38,6 @@ impl S3Store {
         let client = client(bucket, options, &network)?;
         let root = format!("{}/{folder}", bucket.prefix).trim_matches('/').to_owned();
         Ok(Self { client, network, place: format!("s3:{bucket}/{folder}"), root })
-    }
-
-    fn folder(&self, kind: FileType) -> Result<Path, StoreError> {
-        key(&format!("{}/{}", self.root, kind.dirname()))
     }
 
     fn key(&self, kind: FileType, id: &Id) -> Result<Path, StoreError> {
@@ -68,7 +65,7 @@ impl S3Store {
         Ok((bytes, size))
     }
 
-    fn list(&self, kind: FileType) -> Result<Vec<(Id, u32)>, StoreError> {
+    fn files(&self, kind: FileType) -> Result<Vec<(Id, u32)>, StoreError> {
         if kind == FileType::Config {
             // Read, not looked up: an answer without content would not say that the bucket is missing.
             return match self.get(&self.key(kind, &Id::default())?, None) {
@@ -77,13 +74,20 @@ impl S3Store {
                 Err(error) => Err(error),
             };
         }
-        let folder = self.folder(kind)?;
+        let listed = self.names(kind.dirname())?.into_iter();
+        let known =
+            |(name, size): (String, u64)| Some((name.parse().ok()?, u32::try_from(size).unwrap_or(u32::MAX)));
+        Ok(listed.filter_map(known).collect())
+    }
+
+    /// Names and sizes below one of the repository's folders.
+    fn names(&self, folder: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let folder = key(&format!("{}/{folder}", self.root))?;
         let mut listed = self.client.list(Some(&folder));
         let mut found = Vec::new();
         while let Some(object) = self.network.wait(0, async { Ok(listed.next().await) })? {
             let object = object.map_err(|error| explain(Doing::List, folder.as_ref(), &error))?;
-            let id = object.location.filename().and_then(|name| name.parse().ok());
-            found.extend(id.map(|id| (id, u32::try_from(object.size).unwrap_or(u32::MAX))));
+            found.extend(object.location.filename().map(|name| (name.to_owned(), object.size)));
         }
         Ok(found)
     }
@@ -101,23 +105,40 @@ impl S3Store {
         }
     }
 
-    fn put(&self, kind: FileType, id: &Id, content: BytesList) -> Result<(), StoreError> {
-        let key = self.key(kind, id)?;
-        let size = content.size() as u64;
-        let content = PutPayload::from_iter(content.into_vec());
-        let put = async {
-            let put = self.client.put_opts(&key, content, PutOptions::default()).await;
+    fn put(&self, key: &Path, content: Vec<Bytes>) -> Result<(), StoreError> {
+        let content = PutPayload::from_iter(content);
+        self.network.wait(content.content_length() as u64, async {
+            let put = self.client.put_opts(key, content, PutOptions::default()).await;
             put.map(drop).map_err(|error| explain(Doing::Write, key.as_ref(), &error))
-        };
-        self.network.wait(size, put)
+        })
     }
 
-    fn delete(&self, kind: FileType, id: &Id) -> Result<(), StoreError> {
-        let key = self.key(kind, id)?;
-        let delete = async {
-            self.client.delete(&key).await.map_err(|error| explain(Doing::Remove, key.as_ref(), &error))
-        };
-        self.network.wait(0, delete)
+    fn delete(&self, key: &Path) -> Result<(), StoreError> {
+        self.network.wait(0, async {
+            self.client.delete(key).await.map_err(|error| explain(Doing::Remove, key.as_ref(), &error))
+        })
+    }
+
+    fn lock(&self, name: &str) -> Result<Path, StoreError> {
+        key(&format!("{}/locks/{name}", self.root))
+    }
+}
+
+impl LockFiles for S3Store {
+    fn list(&self) -> Result<Vec<String>, StoreError> {
+        Ok(self.names("locks")?.into_iter().map(|(name, _)| name).collect())
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        present(self.get(&self.lock(name)?, None).map(|(bytes, _)| bytes.into()))
+    }
+
+    fn write(&self, name: &str, content: &[u8]) -> Result<(), StoreError> {
+        self.put(&self.lock(name)?, vec![Bytes::copy_from_slice(content)])
+    }
+
+    fn remove(&self, name: &str) -> Result<(), StoreError> {
+        present(self.delete(&self.lock(name)?)).map(drop)
     }
 }
 
@@ -189,7 +210,7 @@ pub(super) fn folders(bucket: &Bucket, options: &StoreOptions) -> Result<Vec<Str
     let mut names = Vec::new();
     for folder in listed.common_prefixes {
         let Some(name) = folder.filename() else { continue };
-        if !S3Store::new(bucket, name, options)?.list(FileType::Config)?.is_empty() {
+        if !S3Store::new(bucket, name, options)?.files(FileType::Config)?.is_empty() {
             names.push(name.to_owned());
         }
     }
@@ -203,7 +224,7 @@ impl ReadBackend for S3Store {
     }
 
     fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
-        self.list(kind).map_err(StoreError::boxed)
+        self.files(kind).map_err(StoreError::boxed)
     }
 
     fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {
@@ -229,10 +250,10 @@ impl ReadBackend for S3Store {
 
 impl WriteBackend for S3Store {
     fn write_bytes(&self, kind: FileType, id: &Id, _cacheable: bool, content: BytesList) -> RusticResult<()> {
-        self.put(kind, id, content).map_err(StoreError::boxed)
+        self.key(kind, id).and_then(|key| self.put(&key, content.into_vec())).map_err(StoreError::boxed)
     }
 
     fn remove(&self, kind: FileType, id: &Id, _cacheable: bool) -> RusticResult<()> {
-        self.delete(kind, id).map_err(StoreError::boxed)
+        self.key(kind, id).and_then(|key| self.delete(&key)).map_err(StoreError::boxed)
     }
 }

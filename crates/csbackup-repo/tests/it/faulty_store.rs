@@ -4,13 +4,14 @@
 //! what lies in such a set, and the next run on a healthy store leaves a good set.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use csbackup::{
-    BackupOptions, Catalogue, Error, Medium, Outcome, Quiet, Requested, SetState, StoreTrouble,
-    TruncationOutcome, VerifyLevel, backup, verify_set,
+    BackupOptions, Catalogue, Error, Medium, Outcome, Quiet, SetState, StoreTrouble, TruncationOutcome,
+    VerifyLevel, backup, verify_set,
 };
 use csbackup_repo::{
     Location, Password, ReadBackend, Repositories, StoreError, StoreOptions, Wrap, WriteBackend,
@@ -69,7 +70,7 @@ impl Faulty {
         let (fault, when) = (*self.plan.lock().unwrap())?;
         let now = match when {
             When::Once(at) => number == at,
-            When::Every(n) => number % n == 0,
+            When::Every(n) => number.is_multiple_of(n),
         };
         now.then_some(fault)
     }
@@ -163,18 +164,19 @@ struct Stage {
     empty: Files,
 }
 
-fn medium(store: &Arc<Faulty>) -> Repositories {
+/// Only its locks lie in the folder.
+fn medium(store: &Arc<Faulty>, folder: &Path) -> Repositories {
     let store = store.clone();
     let wrap = Some(Wrap::new(move |_| store.clone()));
     let options = StoreOptions { wrap, ..StoreOptions::default() };
-    Repositories::new(Location::Local("nowhere".into()), options, Password::new("quite secret"))
+    Repositories::new(Location::Local(folder.to_owned()), options, Password::new("quite secret"))
 }
 
 impl Stage {
     fn new() -> Self {
         let world = World::new(&testkit::ca::plain_life());
         let store = Arc::new(Faulty::default());
-        let medium = medium(&store);
+        let medium = medium(&store, &world.folder().join("locks"));
         medium.init(&world.ca.authority().name, 1 << 20).unwrap();
         let empty = store.files().clone();
         Self { world, store, medium, empty }
@@ -200,7 +202,8 @@ impl Stage {
 
     /// The sets that count as good; each is read whole.
     fn proven(&self, what: &str) -> usize {
-        let catalogue = Catalogue::load(&self.medium, None).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let catalogue = Catalogue::load(&self.medium, Some(&testkit::ca::authority()))
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
         let good = catalogue.sets().iter().filter(|set| catalogue.state(set) == SetState::Good);
         good.map(|set| {
             let report = verify_set(&self.medium, &catalogue, set, VerifyLevel::Stream, &Quiet).unwrap();
@@ -284,7 +287,7 @@ fn a_reading_fault_at_any_request_of_a_verification_is_seen() {
     let world = stage.reset();
     let set = stage.run(&world).unwrap().sets.remove(0);
     let verify = || {
-        let catalogue = Catalogue::load(&stage.medium, None)?;
+        let catalogue = Catalogue::load(&stage.medium, Some(&testkit::ca::authority()))?;
         let report = verify_set(&stage.medium, &catalogue, &set, VerifyLevel::Stream, &Quiet)?;
         Ok::<_, Error>(report.all_findings().count())
     };
@@ -304,16 +307,16 @@ fn a_reading_fault_at_any_request_of_a_verification_is_seen() {
 fn an_init_that_fails_is_repeated_or_says_that_there_is_something() {
     let name = "Corp Issuing CA";
     for at in (1..20).step_by(3) {
-        let store = Arc::new(Faulty::default());
+        let (world, store) = (World::new(&testkit::ca::plain_life()), Arc::new(Faulty::default()));
+        let medium = || medium(&store, &world.folder().join("locks"));
         store.arm(Some((Fault::Error, When::Once(at))));
-        let first = medium(&store).init(name, 1 << 20);
+        let first = medium().init(name, 1 << 20);
         store.arm(None);
-        let second = medium(&store).init(name, 1 << 20);
+        let second = medium().init(name, 1 << 20);
         if first.is_ok() {
             assert!(second.is_err(), "{at}");
         }
-        let world = World::new(&testkit::ca::plain_life());
-        let usable = medium(&store).sets(Some(&world.ca.authority()));
+        let usable = medium().sets(Some(world.ca.authority()));
         assert_eq!(usable.is_ok(), first.is_ok() || second.is_ok(), "{at}: {first:?}, {second:?}");
     }
 }

@@ -1,13 +1,19 @@
 //! The lock of a run, seen from outside.
 
 use std::fs;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
-use csbackup::{BackupOptions, Catalogue, Error, Medium, Observer, Quiet, Requested, SetState, Step, StoreTrouble};
-use testkit::ca::plain_life;
+use certadm::Authority;
+use certsrv::CaDirectory;
+use csbackup::{BackupOptions, Catalogue, Error, Medium, Observer, Requested, SetState, Step, StoreTrouble};
+use rustic_core::{CheckOptions, PruneOptions};
+use testkit::ca::{authority, plain_life, scratch};
 use testkit::world::{World, names};
 
-use crate::place::{folder, opened, place, reads_back};
+use crate::place::{PASSWORD, folder, opened, place, reads_back};
+use crate::traps::raw;
 
 /// Does something once, when a step of this kind is done.
 pub(crate) struct At<W, A> {
@@ -95,19 +101,25 @@ fn a_run_whose_lock_was_removed_publishes_nothing() {
 fn two_hosts_at_the_same_time_both_leave_good_sets() {
     let one = World::new(&plain_life());
     let medium = place(&one);
-    let authority = |host: &str| certadm::Authority { host: host.to_owned(), ..testkit::ca::authority() };
-    let two = World::with_ca(|dir| testkit::ca::create_for(dir, &authority("ca02.corp.example"), &plain_life()));
+    let two = World::with_ca(|dir| {
+        let sources = tempfile::tempdir_in(scratch()).unwrap();
+        let states: Vec<_> = (0..)
+            .zip(plain_life())
+            .map(|(number, moment)| moment.write(&sources.path().join(number.to_string())))
+            .collect();
+        let other = Authority { host: "ca02.corp.example".to_owned(), ..authority() };
+        CaDirectory::create(dir, &other, &states).unwrap()
+    });
     let other = opened(&one);
     let options = BackupOptions { kind: Requested::Full, ..BackupOptions::default() };
-    let (both, first) = (std::sync::Barrier::new(2), At::new(midway, || ()));
+    let both = Barrier::new(2);
     let meet = At::new(midway, || drop(both.wait()));
     let meet_too = At::new(midway, || drop(both.wait()));
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let run = scope.spawn(|| two.run_observed(&mut two.ca.connect(), &other, &options, &meet_too));
         one.run_observed(&mut one.ca.connect(), &medium, &options, &meet).unwrap();
         run.join().unwrap().unwrap();
     });
-    drop(first);
     let fresh = opened(&one);
     let catalogue = Catalogue::load(&fresh, None).unwrap();
     let hosts: Vec<_> = catalogue.sets().iter().map(|set| set.manifest.ca.host.as_str()).collect();
@@ -116,7 +128,40 @@ fn two_hosts_at_the_same_time_both_leave_good_sets() {
         assert_eq!(catalogue.state(set), SetState::Good);
         reads_back(&fresh, set).unwrap();
     }
-    let _ = Quiet;
+}
+
+#[test]
+fn a_two_phase_prune_beside_a_run_leaves_every_set_good_even_without_a_lock() {
+    let mut world = World::new(&plain_life());
+    let medium = place(&world);
+    let run = |world: &World, kind| {
+        let options = BackupOptions { kind, ..BackupOptions::default() };
+        world.run_on(&mut world.ca.connect(), &medium, &options).unwrap();
+    };
+    run(&world, Requested::Full);
+    world.advance();
+    run(&world, Requested::Full);
+    let first = Catalogue::load(&medium, None).unwrap().sets()[0].clone();
+    medium.forget(&[&first]).unwrap();
+    world.advance();
+    let prune = At::new(midway, || {
+        let repo = raw::open(&folder(&world), PASSWORD);
+        let options = PruneOptions::default();
+        let plan = repo.prune_plan(&options).unwrap();
+        repo.prune(&options, plan).unwrap();
+    });
+    let options = BackupOptions { kind: Requested::Full, ..BackupOptions::default() };
+    world.run_observed(&mut world.ca.connect(), &medium, &options, &prune).unwrap();
+    assert!(prune.happened());
+    let fresh = opened(&world);
+    let catalogue = Catalogue::load(&fresh, None).unwrap();
+    assert_eq!(catalogue.sets().len(), 2);
+    for set in catalogue.sets() {
+        assert_eq!(catalogue.state(set), SetState::Good);
+        reads_back(&fresh, set).unwrap();
+    }
+    let checked = raw::open(&folder(&world), PASSWORD).check(CheckOptions::default().read_data(true));
+    checked.unwrap().is_ok().unwrap();
 }
 
 #[test]

@@ -1,3 +1,4 @@
 //! Tests of the repository medium.
 
 mod round_trip;
+mod sizes;

@@ -54,7 +54,7 @@ fn good(world: &World, medium: &dyn Medium, kind: Requested) -> StoredSet {
     let outcome = run(world, medium, kind).unwrap();
     assert_eq!(outcome.truncation.outcome, TruncationOutcome::Done, "{:?}", outcome.truncation.detail);
     let set = outcome.sets.last().unwrap();
-    let catalogue = Catalogue::load(medium, None).unwrap();
+    let catalogue = Catalogue::load(medium, Some(&testkit::ca::authority())).unwrap();
     let listed = catalogue.sets().iter().find(|listed| listed.id == set.id).unwrap();
     assert_eq!(catalogue.state(listed), SetState::Good);
     listed.clone()
@@ -72,7 +72,7 @@ fn contents(medium: &dyn Medium, set: &StoredSet) -> BTreeMap<String, Vec<u8>> {
 
 /// What is wrong with a set when all of it is read again.
 fn errors(medium: &dyn Medium, set: &StoredSet) -> Vec<String> {
-    let catalogue = Catalogue::load(medium, None).unwrap();
+    let catalogue = Catalogue::load(medium, Some(&testkit::ca::authority())).unwrap();
     let report = verify_set(medium, &catalogue, set, VerifyLevel::Stream, &Quiet).unwrap();
     report.all_findings().map(|(file, finding)| format!("{file}: {}", finding.text)).collect()
 }

@@ -36,7 +36,7 @@ fn a_node_that_dies_during_a_backup_leaves_a_proven_set_or_none() {
     let killer = Killer(Mutex::new(weed));
     let before = world.generations();
     let result = backup(&mut world.ca.connect(), &medium, &world.files(), &BackupOptions::default(), &killer);
-    let catalogue = Catalogue::load(&medium, None).unwrap();
+    let catalogue = Catalogue::load(&medium, Some(world.ca.authority())).unwrap();
     let proven = catalogue
         .sets()
         .iter()

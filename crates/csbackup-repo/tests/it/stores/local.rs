@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use csbackup::{Catalogue, Medium, Requested, StoreTrouble};
+use csbackup::{Medium, Requested, StoreTrouble};
 use testkit::world::{World, tree};
 
 use super::{contents, good, options, repository, run, trouble};
@@ -34,7 +34,7 @@ fn what_a_dead_writer_left_is_swept_and_what_a_live_one_holds_is_not() {
     fs::write(&dead, b"half").unwrap();
     let held = fs::File::create(&live).unwrap();
     held.lock().unwrap();
-    medium.sweep(&world.ca.authority()).unwrap();
+    medium.sweep(world.ca.authority()).unwrap();
     assert!(!dead.exists() && live.exists());
     drop(held);
     assert_eq!(contents(&medium, &set), before);
@@ -45,12 +45,12 @@ fn a_repository_whose_disk_is_gone_is_not_made_anew() {
     let world = World::new(&testkit::ca::plain_life());
     let medium = repository(&world, &location(&world), options());
     let ca = fs::read_dir(folder(&world)).unwrap().next().unwrap().unwrap().path();
-    medium.lock(&world.ca.authority()).unwrap();
+    medium.lock(world.ca.authority()).unwrap();
     fs::rename(&ca, world.folder().join("unmounted")).unwrap();
     assert!(run(&world, &medium, Requested::Full).is_err());
     assert!(!ca.join("data").exists() && !ca.join("snapshots").exists());
     let fresh = super::medium(&location(&world), options());
-    assert_eq!(trouble(fresh.sets(Some(&world.ca.authority()))).0, StoreTrouble::Missing);
+    assert_eq!(trouble(fresh.sets(Some(world.ca.authority()))).0, StoreTrouble::Missing);
 }
 
 #[test]
@@ -63,9 +63,7 @@ fn a_pack_that_was_cut_is_no_good_set() {
     let (largest, bytes) = packs.max_by_key(|(_, bytes)| bytes.len()).unwrap();
     fs::write(&largest, bytes.get(..bytes.len() / 2).unwrap()).unwrap();
     let fresh = super::medium(&location(&world), options());
-    let catalogue = Catalogue::load(&fresh, None).unwrap();
-    let listed = catalogue.sets().first().unwrap();
-    let file = listed.manifest.files.iter().max_by_key(|file| file.size).unwrap();
-    let mut reader = fresh.open(&set, &file.set_path().unwrap()).unwrap();
-    assert!(std::io::copy(&mut reader, &mut std::io::sink()).is_err());
+    let file = set.manifest.files.iter().max_by_key(|file| file.size).unwrap();
+    let read = fresh.open(&set, &file.set_path().unwrap());
+    assert!(read.is_err() || std::io::copy(&mut read.unwrap(), &mut std::io::sink()).is_err());
 }

@@ -32,7 +32,7 @@ fn an_append_only_server_takes_sets_and_lets_none_go() {
     let before = contents(&medium, &full);
     let (kind, reason) = trouble(medium.forget(&[&increment]));
     assert_eq!(kind, StoreTrouble::ReadOnly, "{reason}");
-    let catalogue = Catalogue::load(&medium, Some(&world.ca.authority())).unwrap();
+    let catalogue = Catalogue::load(&medium, Some(world.ca.authority())).unwrap();
     assert!(catalogue.sets().iter().all(|set| catalogue.state(set) == SetState::Good));
     assert_eq!((catalogue.sets().len(), contents(&medium, &full)), (2, before));
 }
@@ -47,7 +47,7 @@ fn a_password_is_sent_and_its_lack_is_told() {
     let wrong = medium(&server.location(), options());
     // Wrong credentials must never look like a place without a repository.
     assert_eq!(trouble(wrong.init("Corp Issuing CA", 1)).0, StoreTrouble::Refused);
-    assert_eq!(trouble(wrong.sets(Some(&world.ca.authority()))).0, StoreTrouble::Refused);
+    assert_eq!(trouble(wrong.sets(Some(world.ca.authority()))).0, StoreTrouble::Refused);
     let right = [("RESTIC_REST_USERNAME", r"CORP\ca"), ("RESTIC_REST_PASSWORD", "p:/@ss")];
     let right = StoreOptions { credentials: credentials(&right), ..options() };
     good(&world, &repository(&world, &server.location(), right), Requested::Full);
@@ -65,7 +65,7 @@ fn a_place_without_a_repository_says_so() {
     let Some(server) = RestServer::start(folder.path(), &[]) else { return };
     let medium = medium(&server.location(), options());
     let world = World::new(&testkit::ca::plain_life());
-    assert_eq!(trouble(medium.sets(Some(&world.ca.authority()))).0, StoreTrouble::Missing);
+    assert_eq!(trouble(medium.sets(Some(world.ca.authority()))).0, StoreTrouble::Missing);
 }
 
 #[test]

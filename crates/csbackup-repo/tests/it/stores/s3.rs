@@ -12,7 +12,7 @@ use super::{
 
 /// Runs a script of the mock's own client, and gives what it printed.
 fn script(moto: &Moto, text: &str) -> String {
-    let python = program("python3").unwrap();
+    let python = program("python").unwrap();
     let head = format!(
         "import boto3, urllib.request\n\
          def client(what, key='anybody'):\n\
@@ -92,8 +92,9 @@ fn credentials_that_cannot_delete_back_up_and_cannot_forget() {
          iam = client('iam')\n\
          iam.create_user(UserName='ca')\n\
          allow = {'Effect': 'Allow', 'Action': ['s3:GetObject', 's3:PutObject', 's3:ListBucket'], 'Resource': '*'}\n\
+         locks = {'Effect': 'Allow', 'Action': 's3:DeleteObject', 'Resource': f'arn:aws:s3:::{bucket}/*/locks/*'}\n\
          iam.put_user_policy(UserName='ca', PolicyName='p',\n\
-         \x20   PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': [allow]}))\n\
+         \x20   PolicyDocument=json.dumps({'Version': '2012-10-17', 'Statement': [allow, locks]}))\n\
          key = iam.create_access_key(UserName='ca')['AccessKey']\n\
          print(key['AccessKeyId'], key['SecretAccessKey'])\n\
          urllib.request.urlopen(f'http://127.0.0.1:{port}/moto-api/reset-auth', data=b'0')\n",

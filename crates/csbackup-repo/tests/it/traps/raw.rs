@@ -11,17 +11,17 @@ use csbackup_repo::{ReadBackend, WriteBackend};
 use rustic_core::repofile::{Chunker, Metadata, Node, NodeType, SnapshotFile};
 use rustic_core::{
     BackupOptions, BytesList, ConfigOptions, Credentials, ErrorKind, FileType, Id, KeyOptions, OpenStatus,
-    ReadSource, ReadSourceEntry, ReadSourceOpen, Repository, RepositoryBackends, RepositoryOptions, RusticError,
-    RusticResult,
+    ReadSource, ReadSourceEntry, ReadSourceOpen, Repository, RepositoryBackends, RepositoryOptions,
+    RusticError, RusticResult,
 };
 
 /// A store in memory.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<BTreeMap<(FileType, Id), Bytes>>);
+pub(crate) struct Memory(Mutex<BTreeMap<(FileType, Id), Bytes>>);
 
 impl Memory {
-    /// Turns over the last byte of every pack: its header stays, so that only reading the data shows it.
-    pub(super) fn damage_packs(&self) {
+    /// Turns over a byte of the first blob of every pack.
+    pub(crate) fn damage_packs(&self) {
         for ((kind, _), content) in self.0.lock().unwrap().iter_mut() {
             if *kind == FileType::Pack {
                 let mut damaged = content.to_vec();
@@ -48,7 +48,14 @@ impl ReadBackend for Memory {
         found.ok_or_else(|| RusticError::new(ErrorKind::Backend, "not there"))
     }
 
-    fn read_partial(&self, kind: FileType, id: &Id, _: bool, offset: u32, length: u32) -> RusticResult<Bytes> {
+    fn read_partial(
+        &self,
+        kind: FileType,
+        id: &Id,
+        _: bool,
+        offset: u32,
+        length: u32,
+    ) -> RusticResult<Bytes> {
         let offset = usize::try_from(offset).unwrap();
         Ok(self.read_full(kind, id)?.slice(offset..offset + usize::try_from(length).unwrap()))
     }
@@ -73,20 +80,20 @@ impl WriteBackend for Memory {
 }
 
 /// A new repository with chunks of 64 KiB.
-pub(super) fn fixed(store: Arc<dyn WriteBackend>) -> Repository<OpenStatus> {
+pub(crate) fn fixed(store: Arc<dyn WriteBackend>) -> Repository<OpenStatus> {
     let config = ConfigOptions::default().set_chunker(Chunker::FixedSize).set_chunk_size(ByteSize::kib(64));
     init(store, &config)
 }
 
 /// A new repository.
-pub(super) fn init(store: Arc<dyn WriteBackend>, config: &ConfigOptions) -> Repository<OpenStatus> {
+pub(crate) fn init(store: Arc<dyn WriteBackend>, config: &ConfigOptions) -> Repository<OpenStatus> {
     let options = RepositoryOptions::default().no_cache(true);
     let repo = Repository::new(&options, &RepositoryBackends::new(store, None)).unwrap();
     repo.init(&Credentials::password("raw"), &KeyOptions::default(), config).unwrap()
 }
 
 /// The repository that csbackup made in a folder.
-pub(super) fn open(folder: &Path, password: &str) -> Repository<OpenStatus> {
+pub(crate) fn open(folder: &Path, password: &str) -> Repository<OpenStatus> {
     let store = rustic_backend::LocalBackend::new(folder.to_str().unwrap(), []).unwrap();
     let options = RepositoryOptions::default().no_cache(true);
     let repo = Repository::new(&options, &RepositoryBackends::new(Arc::new(store), None)).unwrap();
@@ -96,12 +103,12 @@ pub(super) fn open(folder: &Path, password: &str) -> Repository<OpenStatus> {
 type Reader = Box<dyn Read + Send>;
 
 /// A file for the library: name, declared size, and how it is opened.
-pub(super) struct File(pub(super) &'static str, pub(super) u64, pub(super) Opener);
+pub(crate) struct File(pub(crate) &'static str, pub(crate) u64, pub(crate) Opener);
 
-pub(super) struct Opener(Box<dyn FnOnce() -> Option<Reader> + Send>);
+pub(crate) struct Opener(Box<dyn FnOnce() -> Option<Reader> + Send>);
 
 impl Opener {
-    pub(super) fn new(open: impl FnOnce() -> Option<Reader> + Send + 'static) -> Self {
+    pub(crate) fn new(open: impl FnOnce() -> Option<Reader> + Send + 'static) -> Self {
         Self(Box::new(open))
     }
 }
@@ -115,14 +122,14 @@ impl ReadSourceOpen for Opener {
 }
 
 /// A file with this content and its true size.
-pub(super) fn file(name: &'static str, content: impl Into<Vec<u8>>) -> File {
+pub(crate) fn file(name: &'static str, content: impl Into<Vec<u8>>) -> File {
     let content = content.into();
     let size = content.len() as u64;
     File(name, size, Opener::new(move || Some(Box::new(io::Cursor::new(content)))))
 }
 
 /// Bytes that do not repeat.
-pub(super) fn noise(length: usize) -> Vec<u8> {
+pub(crate) fn noise(length: usize) -> Vec<u8> {
     let mut state = 1_u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -153,7 +160,7 @@ impl<I: Iterator<Item = File> + Send + 'static> ReadSource for Source<I> {
 }
 
 /// Stores the files, as the library's own callers do it.
-pub(super) fn archive<I>(
+pub(crate) fn archive<I>(
     repo: Repository<OpenStatus>,
     options: &BackupOptions,
     files: I,
@@ -166,8 +173,37 @@ where
     repo.to_indexed_ids()?.archive(options, &source, SnapshotFile::default(), &[PathBuf::from("/raw")])
 }
 
+/// A new repository with small packs in a folder of this machine.
+pub(crate) fn fixed_in(folder: &Path) -> Repository<OpenStatus> {
+    let store = rustic_backend::LocalBackend::new(folder.to_str().unwrap(), []).unwrap();
+    let config = ConfigOptions::default().set_chunker(Chunker::FixedSize).set_datapack_size(ByteSize::mib(1));
+    init(Arc::new(store), &config)
+}
+
+/// Stores a file of 12 MiB; when two thirds of it are read, `pause` is called.
+pub(crate) fn archive_with_pause(
+    repo: Repository<OpenStatus>,
+    pause: impl FnOnce() + Send + 'static,
+) -> RusticResult<SnapshotFile> {
+    struct Pause<F>(Option<F>);
+    impl<F: FnOnce()> Read for Pause<F> {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            if let Some(pause) = self.0.take() {
+                pause();
+            }
+            Ok(0)
+        }
+    }
+    let content = noise(12 << 20);
+    let (before, after) = content.split_at(8 << 20);
+    let reader =
+        io::Cursor::new(before.to_vec()).chain(Pause(Some(pause))).chain(io::Cursor::new(after.to_vec()));
+    let open = Opener::new(move || Some(Box::new(reader) as Reader));
+    archive(repo, &BackupOptions::default(), [File("a", 12 << 20, open)])
+}
+
 /// Names, sizes and numbers of chunks in a snapshot's root.
-pub(super) fn root(repo: Repository<OpenStatus>, snapshot: &SnapshotFile) -> Vec<(String, u64, usize)> {
+pub(crate) fn root(repo: Repository<OpenStatus>, snapshot: &SnapshotFile) -> Vec<(String, u64, usize)> {
     let nodes = repo.to_indexed().unwrap().get_tree(&snapshot.tree).unwrap().nodes;
     let chunks = |node: &Node| node.content.as_ref().map_or(0, Vec::len);
     nodes
