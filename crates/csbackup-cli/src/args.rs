@@ -6,6 +6,8 @@ use certsrv::Role;
 use clap::{Parser, Subcommand, ValueEnum};
 use csbackup::{Requested, VerifyLevel};
 
+mod archive;
+mod copy;
 mod key;
 mod look;
 mod place;
@@ -13,6 +15,8 @@ mod restore;
 mod rows;
 mod sets;
 
+pub(crate) use archive::ArchiveAccess;
+pub(crate) use copy::{Copies, Copy, SetsAt};
 pub(crate) use key::KeyArgs;
 pub(crate) use look::*;
 pub(crate) use place::{Ca as TheCa, Library, Logon, PasswordSource, Place, Shares};
@@ -66,6 +70,8 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Take in a folder written by `certutil -backup` or another tool
     Import(Import),
+    /// Copy sets to another place, with what is known of them
+    Copy(Box<Copy>),
     /// Examine a CA's folder, live or broken: its state, what it needs, what to do next
     Doctor(Doctor),
     /// Show headers, pages, trees, tables and logs, for experts
@@ -131,6 +137,9 @@ pub(crate) struct Backup {
     // Last: their headings go for what follows.
     #[command(flatten)]
     pub(crate) sets: Sets,
+
+    #[command(flatten)]
+    pub(crate) copies: Copies,
 
     #[command(flatten)]
     pub(crate) key: KeyArgs,

@@ -5,7 +5,8 @@ use anyhow::Context as _;
 use certadm::CertServer;
 use clap::error::ErrorKind;
 use csbackup::{
-    BackupOptions, Catalogue, Folder, ImportOptions, Medium, NoteBody, OnHost, SetId, StoredSet, VerifyLevel,
+    BackupOptions, Catalogue, Folder, ImportOptions, Medium, NoteBody, OnHost, ReadExtent, SetId, StoredSet,
+    Stores, VerifyLevel,
 };
 use serde_json::json;
 
@@ -16,7 +17,7 @@ use crate::progress::Reporter;
 use crate::road::Road;
 use crate::rows::Rows;
 use crate::sets::Kept;
-use crate::{authority, demo, doctor, dump, key, look, ping, report, restore, serve, windows};
+use crate::{authority, copy, demo, doctor, dump, key, look, ping, report, restore, serve, windows};
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
     let printer = *printer;
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Crls(args) => look::crls(args, printer),
         Command::Export(args) => look::export(args, printer),
         Command::Diff(args) => look::diff(args, printer),
+        Command::Copy(args) => copy::copy(args, printer),
         Command::Doctor(args) => doctor::doctor(args, printer),
         Command::Dump(args) => dump::dump(args, printer),
         Command::Demo(args) => demo::demo(args, printer),
@@ -51,6 +53,8 @@ fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
         accept_gap: args.accept_gap,
         wait: args.wait,
         verify: args.verify.into(),
+        verify_store: args.copies.verify_store.into(),
+        copies_before_truncate: args.copies.copies_before_truncate,
     };
     if args.dry_run {
         return dry_run(&mut *road.server(), &*medium, &options, printer);
@@ -70,17 +74,15 @@ fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
     if let Some(folder) = &medium.folder {
         windows::private_folder(&folder.join(csbackup::safe_name(&authority.name)))?;
     }
+    let far = copy::far(&args.copies, &args.sets, &authority.name)?;
+    let far: Vec<&dyn Medium> = far.iter().map(|kept| &**kept).collect();
+    let stores = Stores { near: &*medium, far: &far };
     let reporter = Reporter::new(printer);
     let files = road.files(&args.maps, &args.shares, printer);
     let mut server = road.server();
-    let outcome = match host.as_deref_mut() {
-        Some(host) => {
-            let restart = args.restart_service.then_some(RESTART);
-            let on_host = OnHost { host, key_password, restart };
-            csbackup::backup_on_host(&mut *server, on_host, &*medium, &*files, &options, &reporter)?
-        }
-        None => csbackup::backup(&mut *server, &*medium, &*files, &options, &reporter)?,
-    };
+    let restart = args.restart_service.then_some(RESTART);
+    let on_host = host.as_deref_mut().map(|host| OnHost { host, key_password, restart });
+    let outcome = csbackup::backup_to(&mut *server, on_host, stores, &*files, &options, &reporter)?;
     let catalogue = Catalogue::load(&*medium, Some(&authority)).unwrap_or_default();
     Ok(report::outcome(printer, &catalogue, &outcome))
 }
@@ -257,7 +259,7 @@ fn note_verification(
     let worst = lasting().map(|finding| finding.severity).max();
     let verified = NoteBody::Verified { level, worst, findings: lasting().count() };
     let noted = medium
-        .note(set, NoteBody::ReadBack { good: intact, detail })
+        .note(set, NoteBody::ReadBack { good: intact, extent: ReadExtent::Full, detail })
         .and_then(|()| medium.note(set, verified));
     if let Err(error) = noted {
         printer.warning(&format!("the result could not be noted beside the set: {error}"));

@@ -1,6 +1,7 @@
 //! The main job on an embedded CA over loopback, in a temporary folder: the first thing a newcomer runs.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
@@ -43,15 +44,17 @@ pub(crate) fn demo(args: &Demo, printer: Printer) -> anyhow::Result<Exit> {
     let server = Server::start(&ca, ServerOptions::default())?;
     serve::announce(&ca, &server, printer);
     let remote = log_on(&ca, &server, password)?;
-    let (medium, secret) = repository(&root, &ca.authority().name)?;
+    let secret = random()?;
+    if args.keep.is_some() {
+        keep_password(&root.join("password"), &secret)?;
+    }
+    let medium = repository(&root, &ca.authority().name, secret)?;
     let mut life = Life { ca, remote, medium, root, show, printer };
     life.run()?;
     drop(life);
     server.stop();
     match &args.keep {
         Some(dir) => {
-            let file = dir.join("password");
-            fs::write(&file, secret).with_context(|| format!("cannot write `{}`", file.display()))?;
             printer.note(&format!(
                 "\nkept in `{0}`: try `csbackup list --repo {0}/backup --repo-password-file {0}/password`",
                 dir.display()
@@ -80,12 +83,21 @@ fn guarded_ca(root: &Path) -> anyhow::Result<(CaDirectory, Secret)> {
 }
 
 /// A repository with a password made for this run.
-fn repository(root: &Path, ca_name: &str) -> anyhow::Result<(Repositories, String)> {
-    let secret = random()?;
+fn repository(root: &Path, ca_name: &str, secret: String) -> anyhow::Result<Repositories> {
     let location = Location::Local(root.join("backup"));
-    let medium = Repositories::new(location, StoreOptions::default(), Password::new(secret.clone()));
+    let medium = Repositories::new(location, StoreOptions::default(), Password::new(secret));
     medium.init(ca_name, 0)?;
-    Ok((medium, secret))
+    Ok(medium)
+}
+
+/// For the owner's eyes, as everybody should keep theirs.
+fn keep_password(path: &Path, secret: &str) -> anyhow::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| file.write_all(secret.as_bytes()));
+    written.with_context(|| format!("cannot write `{}`", path.display()))
 }
 
 fn random() -> anyhow::Result<String> {
@@ -130,7 +142,10 @@ struct Life {
 
 impl Life {
     fn run(&mut self) -> anyhow::Result<()> {
-        self.show.step(&format!("a full backup of {}, then its logs are truncated", self.ca.authority()));
+        self.show.step(&format!(
+            "a full backup of {} into an encrypted repository, then its logs are truncated",
+            self.ca.authority()
+        ));
         let full = self.backup(Kind::Full)?;
         self.show.step("the CA works on; an incremental backup of what is new");
         ensure!(self.ca.advance()?, "the embedded CA did not move on");

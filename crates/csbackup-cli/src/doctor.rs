@@ -2,7 +2,6 @@
 
 mod steps;
 
-
 use csbackup::{
     Catalogue, CheckpointState, DatabaseState, Examination, ExamineOptions, ExaminedDatabase, LeftoverKind,
     LogState, MissingLogs, Verdict,
@@ -38,7 +37,7 @@ pub(crate) fn doctor(args: &Doctor, printer: Printer) -> anyhow::Result<Exit> {
 }
 
 fn catalogue(args: &Doctor, printer: Printer) -> anyhow::Result<Option<(Kept, Catalogue)>> {
-    let places = Sets { dir: args.sets.clone(), access: args.access.clone() };
+    let places = Sets { dir: args.sets.clone(), access: args.access.clone(), archive: args.archive.clone() };
     if !places.are_given() {
         return Ok(None);
     }

@@ -1,6 +1,7 @@
 //! Every environment variable of the program.
 //!
 //! Beside these, libraries honour `NO_COLOR`, and those for Kerberos `KRB5_CONFIG` and `KRB5CCNAME`.
+//! Credentials of stores have the names that their own tools use: `csbackup_repo::StoreCredentials::VARIABLES`.
 
 use std::env::{self, VarError};
 

@@ -84,7 +84,7 @@ fn code_of_store(trouble: StoreTrouble) -> Exit {
     match trouble {
         StoreTrouble::Missing => Exit::NoRepository,
         StoreTrouble::Locked => Exit::Locked,
-        StoreTrouble::WrongPassword => Exit::WrongPassword,
+        StoreTrouble::WrongPassword | StoreTrouble::NoKey => Exit::WrongPassword,
         StoreTrouble::Full => Exit::Full,
         StoreTrouble::ReadOnly => Exit::ReadOnly,
         StoreTrouble::OtherCa => Exit::OtherCa,

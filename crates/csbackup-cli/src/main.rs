@@ -1,9 +1,11 @@
 //! `csbackup`: backup and recovery of Microsoft certification authorities.
 
 mod advice;
+mod archive;
 mod args;
 mod authority;
 mod commands;
+mod copy;
 mod demo;
 mod doctor;
 mod dump;

@@ -2,8 +2,8 @@
 
 use csbackup::manifest::{Content, FileEntry, Manifest, Severity};
 use csbackup::{
-    Catalogue, FindingEntry, LogProof, LogRange, LookState, NoteBody, Outcome, Overview, Proof, SetState,
-    StoredSet, TruncationOutcome, VerifyReport,
+    Catalogue, FindingEntry, LogProof, LogRange, LookState, NoteBody, Outcome, Overview, Proof, ReadBack,
+    SetState, StoredSet, TruncationOutcome, VerifyReport,
 };
 use serde_json::{Value, json};
 
@@ -123,7 +123,11 @@ pub(crate) fn stored(printer: Printer, catalogue: &Catalogue, set: &StoredSet) {
         lines.push(row("keys", &count(keys.len(), "file"), &total(&keys), &rest));
     }
     let state = catalogue.state(set);
-    let proven = if set.proven() == Some(true) { ", read back" } else { "" };
+    let proven = match set.read_back() {
+        Some(ReadBack::Whole) => ", read back",
+        Some(ReadBack::Sampled) => ", a sample read back",
+        _ => "",
+    };
     lines.push(format!("set {} saved{proven}: {state}", set.id));
     printer.result("set", set_value(catalogue, set), &lines.join("\n"));
 }
@@ -167,6 +171,7 @@ pub(crate) fn outcome(printer: Printer, catalogue: &Catalogue, outcome: &Outcome
         "before": truncation.before, "after": truncation.after, "session_ended": outcome.ended,
     });
     printer.result("truncation", value, &text);
+    let behind = crate::copy::outcome(printer, &outcome.copies);
     let damaged = outcome.sets.iter().any(|set| catalogue.state(set) == SetState::Damaged);
     let gaps = outcome.sets.iter().any(|set| !set.manifest.gaps.is_empty());
     if outcome.sets.iter().any(|set| missing_files(&set.manifest) > 0) {
@@ -179,7 +184,7 @@ pub(crate) fn outcome(printer: Printer, catalogue: &Catalogue, outcome: &Outcome
     match truncation.outcome {
         TruncationOutcome::Unknown => Exit::TruncationUnknown,
         TruncationOutcome::Refused | TruncationOutcome::Withheld => Exit::NotTruncated,
-        _ if gaps || !outcome.ended => Exit::Incomplete,
+        _ if gaps || behind || !outcome.ended => Exit::Incomplete,
         _ => Exit::Done,
     }
 }
@@ -224,9 +229,11 @@ pub(crate) fn list(printer: Printer, catalogue: &Catalogue) {
 /// What was verified of a set, and when.
 fn verified_how(set: &StoredSet) -> String {
     let mut parts = vec!["each page and log as it came in".to_owned()];
-    parts.extend(
-        set.proven().map(|good| if good { "read back".to_owned() } else { "READ BACK BADLY".to_owned() }),
-    );
+    parts.extend(set.read_back().map(|known| match known {
+        ReadBack::Whole => "read back".to_owned(),
+        ReadBack::Sampled => "read back by a sample".to_owned(),
+        ReadBack::Bad => "READ BACK BADLY".to_owned(),
+    }));
     let later = set.notes.iter().rev().find_map(|note| match note.body {
         NoteBody::Verified { level, worst, findings } => Some((note, level, worst, findings)),
         _ => None,

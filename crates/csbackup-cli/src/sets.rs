@@ -1,14 +1,18 @@
 //! Opening the place where sets are kept.
 
+use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::error::ErrorKind;
 use csbackup::{Catalogue, Directory, Medium};
-use csbackup_repo::{Location, Password, Repositories, StoreOptions};
+use csbackup_archive::Archives;
+use csbackup_repo::{Location, Password, Repositories, StoreCredentials, StoreOptions};
 
+use crate::archive;
 use crate::args::{RepoAccess, Sets};
+use crate::env;
 use crate::exit::{NoRepository, usage};
 
 /// The place of sets that a command works on.
@@ -29,11 +33,14 @@ impl Kept {
 
     /// What was named; of repositories only that of `ca_name`, when given.
     pub(crate) fn open(sets: &Sets, ca_name: Option<&str>) -> anyhow::Result<Self> {
+        if let Some(root) = &sets.archive.archive {
+            return Self::archives(root, |root| archive::for_writing(root, &sets.archive));
+        }
         match (&sets.dir, &sets.access.repo) {
             (Some(dir), _) => Ok(Self::directory(dir)),
             (None, Some(location)) => Self::repositories(location, &sets.access, ca_name),
             (None, None) => {
-                let text = "where the sets are is not said: give `--dir PATH` or `--repo LOCATION`";
+                let text = "where the sets are is not said: give `--dir PATH`, `--repo LOCATION` or `--archive PATH`";
                 Err(usage(ErrorKind::MissingRequiredArgument, text))
             }
         }
@@ -41,10 +48,21 @@ impl Kept {
 
     /// As [`Kept::open`], for reading: what is not there is an error.
     pub(crate) fn existing(sets: &Sets, ca_name: Option<&str>) -> anyhow::Result<Self> {
-        match &sets.dir {
+        let folder = sets.dir.as_ref().or(sets.archive.archive.as_ref());
+        match folder {
             Some(dir) if !dir.is_dir() => Err(NoRepository(dir.display().to_string()).into()),
-            _ => Self::open(sets, ca_name),
+            _ => match &sets.archive.archive {
+                Some(root) => Self::archives(root, |root| archive::for_reading(root, &sets.archive)),
+                None => Self::open(sets, ca_name),
+            },
         }
+    }
+
+    fn archives(root: &Path, open: impl FnOnce(&Path) -> anyhow::Result<Archives>) -> anyhow::Result<Self> {
+        // A journal of a restore names it, and is read from another folder.
+        let root = std::path::absolute(root)?;
+        let option = format!("--archive {}", quoted(&root));
+        Ok(Self { medium: Box::new(open(&root)?), option, folder: None })
     }
 
     fn repositories(location: &Location, access: &RepoAccess, ca_name: Option<&str>) -> anyhow::Result<Self> {
@@ -53,7 +71,7 @@ impl Kept {
             Location::Local(path) => Location::Local(std::path::absolute(path)?),
             location => location.clone(),
         };
-        let mut medium = Repositories::new(location.clone(), StoreOptions::default(), password(access)?);
+        let mut medium = Repositories::new(location.clone(), store_options(access), password(access)?);
         if let Some(name) = ca_name {
             medium = medium.only(name);
         }
@@ -64,9 +82,16 @@ impl Kept {
     /// What was named, or what the journal of a restore recorded.
     pub(crate) fn again(sets: &Sets, recorded: Option<PathBuf>) -> anyhow::Result<Option<Self>> {
         if sets.are_given() {
-            return Self::open(sets, None).map(Some);
+            return match sets.archive.archive {
+                Some(_) => Self::existing(sets, None).map(Some),
+                None => Self::open(sets, None).map(Some),
+            };
         }
         let Some(recorded) = recorded else { return Ok(None) };
+        if let Some(root) = recorded.to_str().and_then(|text| text.strip_prefix(csbackup_archive::LOCATION)) {
+            let open = |root: &Path| archive::for_reading(root, &sets.archive);
+            return Self::archives(Path::new(root), open).map(Some);
+        }
         match recorded.to_str().and_then(|text| text.strip_prefix(REPOSITORY)) {
             Some(location) => Self::repositories(&location.parse()?, &sets.access, None).map(Some),
             None => Ok(Some(Self::directory(&recorded))),
@@ -121,3 +146,17 @@ pub(crate) fn quoted(path: &Path) -> String {
     }
     if cfg!(windows) { format!("\"{text}\"") } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
+
+/// How the store is reached: limits as asked for, credentials from the environment.
+fn store_options(access: &RepoAccess) -> StoreOptions {
+    let bytes = |kib: Option<NonZeroU32>| kib.map(|kib| NonZeroU64::from(kib).saturating_mul(KIB));
+    StoreOptions {
+        // One that is no UTF-8 is none: the store then says which it lacks.
+        credentials: StoreCredentials::from_variables(|name| env::value(name).ok().flatten()),
+        upload_limit: bytes(access.limit_upload),
+        download_limit: bytes(access.limit_download),
+        ..StoreOptions::default()
+    }
+}
+
+const KIB: NonZeroU64 = NonZeroU64::MIN.saturating_add(1023);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::RepoAccess;
+use super::{ArchiveAccess, RepoAccess};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Doctor {
@@ -22,6 +22,9 @@ pub(crate) struct Doctor {
 
     #[command(flatten)]
     pub(crate) access: RepoAccess,
+
+    #[command(flatten)]
+    pub(crate) archive: ArchiveAccess,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,10 +1,13 @@
 //! Where sets are kept.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use csbackup_repo::Location;
 
-/// Where sets are kept; which of the two is said, never guessed.
+use crate::args::ArchiveAccess;
+
+/// Where sets are kept; which of the three is said, never guessed.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Sets {
     /// Directory that holds the sets: one folder for each
@@ -13,12 +16,15 @@ pub(crate) struct Sets {
 
     #[command(flatten)]
     pub(crate) access: RepoAccess,
+
+    #[command(flatten)]
+    pub(crate) archive: ArchiveAccess,
 }
 
 impl Sets {
-    /// Is either named?
+    /// Is one named?
     pub(crate) fn are_given(&self) -> bool {
-        self.dir.is_some() || self.access.repo.is_some()
+        self.dir.is_some() || self.access.repo.is_some() || self.archive.archive.is_some()
     }
 }
 
@@ -34,4 +40,12 @@ pub(crate) struct RepoAccess {
     /// Read the repository's password from a file; without this CSBACKUP_REPO_PASSWORD has it
     #[arg(long, value_name = "FILE")]
     pub(crate) repo_password_file: Option<PathBuf>,
+
+    /// Send at most this many KiB a second to the repository's store, on average
+    #[arg(long, value_name = "KIB")]
+    pub(crate) limit_upload: Option<NonZeroU32>,
+
+    /// Fetch at most this many KiB a second from the repository's store, on average
+    #[arg(long, value_name = "KIB")]
+    pub(crate) limit_download: Option<NonZeroU32>,
 }

@@ -13,6 +13,7 @@ fn the_demo_passes_and_says_what_it_did() {
         "the damaged copy: damaged; ",
         "database and logs equal what the CA delivered",
         "demo passed",
+        "repository",
     ] {
         assert!(run.stdout.contains(shown), "`{shown}` is missing in:\n{}", run.stdout);
     }
@@ -37,7 +38,8 @@ fn the_demo_as_json_is_one_object_a_line_and_ends_with_passed() {
 fn the_demo_keeps_its_folder_on_request_and_wants_it_empty() {
     let temp = tempfile::tempdir().expect("create a temporary folder");
     run_in(temp.path(), &["demo", "--keep", "kept", "--quiet"]).exits(0);
-    let list = run_in(temp.path(), &["list", "--dir", "kept/backup", "--json"]).exits(0);
+    let repository = ["--repo", "kept/backup", "--repo-password-file", "kept/password"];
+    let list = run_in(temp.path(), &[&["list", "--json"], &repository[..]].concat()).exits(0);
     let kinds: Vec<_> = list.of_type("set").iter().map(|set| set["kind"].clone()).collect();
     assert_eq!(kinds, ["full", "incremental"]);
     let again = run_in(temp.path(), &["demo", "--keep", "kept"]).exits(1);

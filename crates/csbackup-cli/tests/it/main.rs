@@ -1,10 +1,13 @@
 //! The real program, as an operator or a script runs it.
 
+mod archive;
+mod copies;
 mod demo;
 mod doctor;
 mod dump;
 mod errors;
 mod exit_codes;
+mod in_repository;
 mod json;
 mod judges;
 mod keys;

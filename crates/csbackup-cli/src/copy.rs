@@ -1,0 +1,123 @@
+//! `copy`, and the far places of `backup`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use certadm::Authority;
+use clap::error::ErrorKind;
+use csbackup::{CopyReport, FarCopy, Missing};
+use serde_json::json;
+
+use crate::args::{Copies, Copy, RepoAccess, Sets, SetsAt};
+use crate::exit::{Exit, usage};
+use crate::printer::Printer;
+use crate::progress::Reporter;
+use crate::sets::Kept;
+use crate::windows;
+
+/// Opens the far places of a backup; a repository's password is asked for now.
+pub(crate) fn far(copies: &Copies, near: &Sets, ca_name: &str) -> anyhow::Result<Vec<Kept>> {
+    let (places, asked) = (copies.to.len() + 1, copies.copies_before_truncate.get());
+    if asked > places {
+        let text = format!(
+            "`--copies-before-truncate {asked}` needs as many places, {places} given: add `--copy-to PLACE`"
+        );
+        return Err(usage(ErrorKind::ArgumentConflict, &text));
+    }
+    let open = |at: &SetsAt| {
+        let mut access = near.access.clone();
+        if copies.copy_password_file.is_some() {
+            access = with_password(copies.copy_password_file.as_ref());
+        }
+        let kept = Kept::open(&sets(at, access), Some(ca_name))?;
+        make_private(&kept, ca_name)?;
+        Ok(kept)
+    };
+    copies.to.iter().map(open).collect()
+}
+
+pub(crate) fn copy(args: &Copy, printer: Printer) -> anyhow::Result<Exit> {
+    let only = args.ca_name.as_deref();
+    let open = |at, password: &Option<PathBuf>| sets(at, with_password(password.as_ref()));
+    let from = Kept::existing(&open(&args.from, &args.from_password_file), only)?;
+    let to = Kept::open(&open(&args.to, &args.to_password_file), only)?;
+    if from.location() == to.location() {
+        return Err(usage(ErrorKind::ArgumentConflict, "`--from` and `--to` are the same place"));
+    }
+    let catalogue = from.catalogue(only)?;
+    let mut authorities: BTreeMap<&str, Authority> = BTreeMap::new();
+    for set in catalogue.sets() {
+        authorities.insert(&set.manifest.ca.name, set.manifest.ca.authority());
+    }
+    catalogue.unreadable.iter().for_each(|error| printer.warning(&error.to_string()));
+    let mut exit = if catalogue.unreadable.is_empty() { Exit::Done } else { Exit::Incomplete };
+    if authorities.is_empty() {
+        printer.note("no sets");
+    }
+    let which = if args.newer { Missing::Newer } else { Missing::All };
+    let reporter = Reporter::new(printer);
+    for (name, ca) in authorities {
+        make_private(&to, name)?;
+        let report = csbackup::copy(&*from, &*to, &ca, which, args.verify_store.into(), &reporter)?;
+        told(printer, &ca, &to.location(), &report);
+        if let Some(error) = report.stopped {
+            return Err(error.into());
+        }
+        exit = if report.left.is_empty() { exit } else { Exit::Incomplete };
+    }
+    Ok(exit)
+}
+
+fn told(printer: Printer, ca: &Authority, place: &str, report: &CopyReport) {
+    let left: Vec<_> =
+        report.left.iter().map(|(set, reason)| json!({ "set": set, "reason": reason })).collect();
+    let value = json!({
+        "ca": { "host": ca.host, "name": ca.name }, "place": place,
+        "copied": report.copied, "read_back": report.proven, "left": left,
+    });
+    let mut text = format!("{ca}: {} to `{place}`", sets_copied(report.copied.len()));
+    if !report.left.is_empty() {
+        text.push_str(&format!(", {} left behind", report.left.len()));
+    }
+    printer.result("copied", value, &text);
+}
+
+/// What came of the far places of a backup; is one of them behind?
+pub(crate) fn outcome(printer: Printer, copies: &[FarCopy]) -> bool {
+    for FarCopy { place, copied, behind } in copies {
+        let value = json!({ "place": place, "copied": copied, "behind": behind });
+        let text = match behind {
+            None => format!("{} to `{place}`", sets_copied(copied.len())),
+            Some(why) => format!("{} to `{place}`, WHICH IS BEHIND: {why}", sets_copied(copied.len())),
+        };
+        printer.result("far_copy", value, &text);
+    }
+    copies.iter().any(|copy| copy.behind.is_some())
+}
+
+fn sets_copied(count: usize) -> String {
+    match count {
+        0 => "nothing copied".to_owned(),
+        1 => "1 set copied".to_owned(),
+        count => format!("{count} sets copied"),
+    }
+}
+
+fn sets(at: &SetsAt, access: RepoAccess) -> Sets {
+    match at {
+        SetsAt::Directory(path) => Sets { dir: Some(path.clone()), ..Sets::default() },
+        SetsAt::Repositories(location) => {
+            Sets { access: RepoAccess { repo: Some(location.clone()), ..access }, ..Sets::default() }
+        }
+    }
+}
+
+fn with_password(file: Option<&PathBuf>) -> RepoAccess {
+    RepoAccess { repo_password_file: file.cloned(), ..RepoAccess::default() }
+}
+
+/// Sets hold names of people and machines, and may hold keys.
+fn make_private(kept: &Kept, ca_name: &str) -> anyhow::Result<()> {
+    let folder = kept.folder.as_ref().map(|folder| folder.join(csbackup::safe_name(ca_name)));
+    folder.map_or(Ok(()), |folder| windows::private_folder(&folder))
+}

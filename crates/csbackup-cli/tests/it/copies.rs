@@ -1,0 +1,125 @@
+//! Copies of sets in other places, as an operator asks for them.
+
+use std::fs;
+
+use crate::world::{Run, World, damage};
+
+const PASSWORD: [(&str, &str); 1] = [("CSBACKUP_REPO_PASSWORD", "secret")];
+
+/// A repository for the world's CA in `far`.
+fn with_repository(world: &World) {
+    let authority = world.ca().authority().clone();
+    let location = world.path("far").to_str().expect("a path is text").parse().expect("a location");
+    let password = csbackup_repo::Password::new("secret");
+    let options = csbackup_repo::StoreOptions::default();
+    let repositories = csbackup_repo::Repositories::new(location, options, password);
+    repositories.init(&authority.name, 1 << 20).expect("make a repository");
+}
+
+fn backup(world: &World, args: &[&str]) -> Run {
+    world.run_with(&PASSWORD, &[&["backup", "--ca-dir", "ca", "--dir", "sets"], args].concat())
+}
+
+fn ids(run: &Run) -> Vec<String> {
+    run.of_type("set").iter().map(|set| format!("{} {}", set["id"], set["state"])).collect()
+}
+
+/// The sets in a place, each with its state.
+fn listed(world: &World, place: &[&str]) -> Vec<String> {
+    ids(&world.run_with(&PASSWORD, &[&["list", "--json"], place].concat()).exits(0))
+}
+
+#[test]
+fn a_repository_far_away_is_behind_until_it_is_there_and_then_restores_the_same() {
+    let world = World::new();
+    // Nobody made it yet: the set is good, the exit code says that something is missing.
+    let run = backup(&world, &["--copy-to", "far", "--json"]).exits(3);
+    assert_eq!(run.message("truncation")["outcome"], "done");
+    assert!(run.message("far_copy")["behind"].is_string(), "{}", run.stdout);
+
+    with_repository(&world);
+    world.run(&["ca", "advance", "ca"]).exits(0);
+    let run = backup(&world, &["--copy-to", "far", "--copies-before-truncate", "2", "--json"]).exits(0);
+    assert_eq!(run.message("truncation")["outcome"], "done");
+    let far = run.message("far_copy");
+    assert_eq!(far["copied"].as_array().map(Vec::len), Some(2), "caught up: {far}");
+    assert!(far["behind"].is_null(), "{far}");
+    assert_eq!(listed(&world, &["--repo", "far"]), listed(&world, &["--dir", "sets"]));
+
+    world.run(&["restore", "latest", "--dir", "sets", "--to", "near-back"]).exits(0);
+    world.run_with(&PASSWORD, &["restore", "latest", "--repo", "far", "--to", "far-back"]).exits(0);
+    let files = |folder: &str| {
+        let root = world.path(folder);
+        let strip = |(path, bytes): (std::path::PathBuf, Vec<u8>)| {
+            (path.strip_prefix(&root).expect("it is below").to_owned(), bytes)
+        };
+        let databases = testkit::world::tree(&root).into_iter().map(strip);
+        databases.filter(|(path, _)| path.starts_with("CertLog")).collect::<Vec<_>>()
+    };
+    assert!(files("near-back").len() > 2);
+    assert_eq!(files("near-back"), files("far-back"));
+}
+
+#[test]
+fn too_few_places_keep_the_logs_and_say_so() {
+    let world = World::new();
+    let run = backup(&world, &["--copy-to", "far", "--copies-before-truncate", "2"]).exits(5);
+    assert!(run.stderr.contains("2 places are to hold the set first, 1 do"), "{}", run.stderr);
+    assert!(run.stdout.contains("WHICH IS BEHIND"), "{}", run.stdout);
+    let run = backup(&world, &["--copies-before-truncate", "2"]).exits(2);
+    assert!(run.stderr.contains("add `--copy-to PLACE`"), "{}", run.stderr);
+}
+
+#[test]
+fn a_sample_keeps_the_logs_and_the_list_says_sampled() {
+    let world = World::new();
+    let run = backup(&world, &["--verify-store", "sample"]).exits(5);
+    assert!(run.stdout.contains("a sample read back: sampled"), "{}", run.stdout);
+    assert!(run.stderr.contains("was read back by a sample only"), "{}", run.stderr);
+    assert!(world.run(&["list", "--dir", "sets"]).exits(0).stdout.contains("sampled"));
+    backup(&world, &[]).exits(0);
+}
+
+#[test]
+fn sets_go_from_a_directory_to_a_repository_and_back_unchanged() {
+    let world = World::with_chain();
+    with_repository(&world);
+    let copy = |args: &[&str]| world.run_with(&PASSWORD, &[&["copy"], args].concat());
+    let run = copy(&["--from", "dir:sets", "--to", "far"]).exits(0);
+    assert!(run.stdout.contains("2 sets copied to"), "{}", run.stdout);
+    let run = copy(&["--from", "dir:sets", "--to", "far"]).exits(0);
+    assert!(run.stdout.contains("nothing copied to"), "{}", run.stdout);
+    copy(&["--from", "far", "--to", "dir:back"]).exits(0);
+    let manifests = |root: &str| -> Vec<Vec<u8>> {
+        let files = testkit::world::tree(&world.path(root)).into_iter();
+        let sets =
+            files.filter(|(path, _)| path.parent().is_some_and(|set| set.join("manifest.json").is_file()));
+        sets.map(|(_, bytes)| bytes).collect()
+    };
+    assert_eq!(manifests("sets").len(), manifests("back").len());
+    assert_eq!(manifests("sets"), manifests("back"));
+    assert_eq!(listed(&world, &["--dir", "back"]), listed(&world, &["--dir", "sets"]));
+}
+
+#[test]
+fn what_cannot_be_copied_is_named_and_the_exit_code_says_incomplete() {
+    let world = World::with_chain();
+    damage(&world.newest().1.join("DataBase/edb0000A.log"));
+    let run = world.run(&["copy", "--from", "dir:sets", "--to", "dir:far", "--json"]).exits(3);
+    let copied = run.message("copied");
+    assert_eq!(copied["copied"].as_array().map(Vec::len), Some(1), "{copied}");
+    assert_eq!(copied["left"].as_array().map(Vec::len), Some(1), "{copied}");
+}
+
+#[test]
+fn places_that_cannot_be_are_told() {
+    let world = World::with_full();
+    let run = world.run(&["copy", "--from", "dir:sets", "--to", "dir:sets"]).exits(2);
+    assert!(run.stderr.contains("the same place"), "{}", run.stderr);
+    world.run(&["copy", "--from", "dir:nowhere", "--to", "dir:far"]).exits(10);
+    assert!(!world.path("far").exists());
+    fs::create_dir(world.path("empty")).expect("make a folder");
+    world.run(&["copy", "--from", "dir:empty", "--to", "dir:far"]).exits(0);
+    let run = world.run_with(&PASSWORD, &["copy", "--from", "dir:sets", "--to", "empty"]).exits(10);
+    assert!(run.stderr.contains("csbackup init"), "{}", run.stderr);
+}
