@@ -13,9 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
+from store import store
+
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(sys.argv[1]).resolve() / "release"
-WANTED = sys.argv[2:] or ["checksum", "verify", "backup", "memory", "wire", "distance", "reader", "deep", "proof", "lookup"]
+WANTED = sys.argv[2:] or ["checksum", "verify", "backup", "memory", "wire", "distance", "reader", "deep", "proof", "lookup", "store"]
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
 SET = os.environ.get("BENCH_SET", "main")  # `page8k` is in the repository, `main` in the team's data
 
@@ -281,7 +283,7 @@ def main():
             print(f"peak memory of backup and verify of a 4 GiB database: {peak:.0f} MB (limit 150 MB)  {verdict}")
             good &= peak < 150
         for name, measure in [("wire", wire), ("distance", distance), ("reader", reader), ("deep", deep),
-                              ("proof", proof), ("lookup", lookup)]:
+                              ("proof", proof), ("lookup", lookup), ("store", lambda root: store(root, TARGET))]:
             if name in WANTED:
                 shutil.rmtree(root, ignore_errors=True)
                 root.mkdir()

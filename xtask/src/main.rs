@@ -59,6 +59,7 @@ fn bench(args: &[&str]) -> Result<ExitCode> {
     if !script.is_file() {
         bail!("there are no benchmarks: `benches/run.sh` does not exist");
     }
+    tools::peers();
     let status = Command::new("bash")
         .arg(&script)
         .args(args)

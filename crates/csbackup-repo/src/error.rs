@@ -67,5 +67,10 @@ pub(crate) fn cause(doing: &str, error: &RusticError) -> StoreError {
     if error.is_incorrect_password() {
         return StoreError::new(StoreTrouble::WrongPassword, "the password opens no key of this repository");
     }
-    StoreError::new(StoreTrouble::Failed, format!("cannot {doing}: {}", error.display_log()))
+    let said = error.display_log();
+    // The library has neither a kind nor a code of its own for it.
+    if said.contains("Config version") {
+        return StoreError::new(StoreTrouble::UnknownFormat, "a later version of restic made it");
+    }
+    StoreError::new(StoreTrouble::Failed, format!("cannot {doing}: {said}"))
 }

@@ -15,6 +15,8 @@ use serde::Deserialize;
 use super::network::{Network, root};
 use super::{StoreOptions, present};
 use crate::error::StoreError;
+
+mod locks;
 use crate::lock::LockFiles;
 
 /// Lists with sizes.

@@ -17,6 +17,7 @@ use crate::error::StoreError;
 use crate::location::Bucket;
 use crate::lock::LockFiles;
 
+mod locks;
 mod trouble;
 
 use trouble::{Doing, explain};
