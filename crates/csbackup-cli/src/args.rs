@@ -11,18 +11,22 @@ mod copy;
 mod key;
 mod look;
 mod place;
+mod repository;
 mod restore;
 mod rows;
 mod sets;
+mod upkeep;
 
 pub(crate) use archive::ArchiveAccess;
 pub(crate) use copy::{Copies, Copy, SetsAt};
 pub(crate) use key::KeyArgs;
 pub(crate) use look::*;
 pub(crate) use place::{Ca as TheCa, Library, Logon, PasswordSource, Place, Shares};
+pub(crate) use repository::*;
 pub(crate) use restore::{Part, Restore, RestoreWhich};
 pub(crate) use rows::*;
 pub(crate) use sets::{RepoAccess, Sets};
+pub(crate) use upkeep::*;
 
 /// Backup and recovery of Microsoft certification authorities (AD CS).
 #[derive(Debug, Parser)]
@@ -50,6 +54,11 @@ pub(crate) enum Command {
     Backup(Box<Backup>),
     /// Is the CA reachable, who am I to it, and what stands in the way of a backup?
     Ping(Box<Ping>),
+    /// Make the repository of a CA
+    Init(Box<Init>),
+    /// The passwords of a repository
+    #[command(subcommand)]
+    Password(PasswordCommand),
     /// List the sets and what they are worth
     List(List),
     /// Show one set: what its database holds, files, generations, findings, notes
@@ -70,6 +79,16 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Take in a folder written by `certutil -backup` or another tool
     Import(Import),
+    /// Forget sets by rules, by whole chains; the plan is shown first
+    Forget(Forget),
+    /// Hold a set, so that nothing forgets it, or release it
+    Mark(Mark),
+    /// Give back the space of a repository that no set needs any more
+    Prune(Prune),
+    /// Check a repository itself: index, packs, and that every set has its files
+    Check(Check),
+    /// Mend what can be mended in a repository
+    Repair(Repair),
     /// Copy sets to another place, with what is known of them
     Copy(Box<Copy>),
     /// Examine a CA's folder, live or broken: its state, what it needs, what to do next

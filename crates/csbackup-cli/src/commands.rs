@@ -17,12 +17,16 @@ use crate::progress::Reporter;
 use crate::road::Road;
 use crate::rows::Rows;
 use crate::sets::Kept;
-use crate::{authority, copy, demo, doctor, dump, key, look, ping, report, restore, serve, windows};
+use crate::{
+    authority, copy, demo, doctor, dump, key, look, ping, report, repository, restore, serve, upkeep, windows,
+};
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
     let printer = *printer;
     match &args.command {
         Command::Backup(args) => backup(args, printer),
+        Command::Init(args) => repository::init(args, printer),
+        Command::Password(command) => repository::passwords(command, printer),
         Command::List(args) => list(args, printer),
         Command::Show(args) => show(args, printer),
         Command::Verify(args) => verify(args, printer),
@@ -33,6 +37,11 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Crls(args) => look::crls(args, printer),
         Command::Export(args) => look::export(args, printer),
         Command::Diff(args) => look::diff(args, printer),
+        Command::Forget(args) => upkeep::forget(args, printer),
+        Command::Mark(args) => upkeep::mark(args, printer),
+        Command::Prune(args) => upkeep::prune(args, printer),
+        Command::Check(args) => upkeep::check(args, printer),
+        Command::Repair(args) => upkeep::repair(args, printer),
         Command::Copy(args) => copy::copy(args, printer),
         Command::Doctor(args) => doctor::doctor(args, printer),
         Command::Dump(args) => dump::dump(args, printer),

@@ -8,7 +8,7 @@ use clap::error::ErrorKind;
 use csbackup::{CopyReport, FarCopy, Missing};
 use serde_json::json;
 
-use crate::args::{Copies, Copy, RepoAccess, Sets, SetsAt};
+use crate::args::{Copies, Copy, RepoAccess, RepositoryPassword, Sets, SetsAt};
 use crate::exit::{Exit, usage};
 use crate::printer::Printer;
 use crate::progress::Reporter;
@@ -113,7 +113,8 @@ fn sets(at: &SetsAt, access: RepoAccess) -> Sets {
 }
 
 fn with_password(file: Option<&PathBuf>) -> RepoAccess {
-    RepoAccess { repo_password_file: file.cloned(), ..RepoAccess::default() }
+    let password = RepositoryPassword { repo_password_file: file.cloned(), ..RepositoryPassword::default() };
+    RepoAccess { password, ..RepoAccess::default() }
 }
 
 /// Sets hold names of people and machines, and may hold keys.

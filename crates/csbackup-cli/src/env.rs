@@ -13,6 +13,10 @@ pub(crate) const USER: &str = "CSBACKUP_USER";
 pub(crate) const PASSWORD: &str = "CSBACKUP_PASSWORD";
 /// The password of the CA's keys, where no option says where it is.
 pub(crate) const KEY_PASSWORD: &str = "CSBACKUP_KEY_PASSWORD";
+/// The password of a repository, where no option says where it is.
+pub(crate) const REPO_PASSWORD: &str = "CSBACKUP_REPO_PASSWORD";
+/// The password that a repository is to have, where no option says where it is.
+pub(crate) const NEW_REPO_PASSWORD: &str = "CSBACKUP_NEW_REPO_PASSWORD";
 /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
 pub(crate) const LOG: &str = "CSBACKUP_LOG";
 /// Set to anything: no colours.

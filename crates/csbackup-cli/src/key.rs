@@ -1,15 +1,11 @@
 //! The password of saved keys: never empty, never from an argument.
 
-use std::io::{IsTerminal as _, stderr, stdin};
-
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use certadm::Authority;
-use clap::error::ErrorKind;
 use csbackup::KeyPassword;
 use zeroize::Zeroizing;
 
 use crate::args::KeyArgs;
-use crate::exit::usage;
 use crate::printer::Printer;
 use crate::{env, password};
 
@@ -41,20 +37,13 @@ pub(crate) fn password(
     Ok(Some(password))
 }
 
-/// A slip of the fingers would lock the keys away.
 fn ask(ca: &Authority) -> anyhow::Result<Zeroizing<String>> {
-    if !(stdin().is_terminal() && stderr().is_terminal()) {
-        let text = format!(
+    let missing = || {
+        format!(
             "no password for the keys: give `--key-password-file` or `--key-password-keyring`, or set {}",
             env::KEY_PASSWORD
-        );
-        return Err(usage(ErrorKind::MissingRequiredArgument, &text));
-    }
-    let ask = |prompt: String| {
-        rpassword::prompt_password(prompt).map(Zeroizing::new).context("cannot ask for the password")
+        )
     };
-    let first = ask(format!("password for the keys of {ca}: "))?;
-    let second = ask("the same once more: ".to_owned())?;
-    ensure!(first == second, "the two passwords differ");
-    Ok(first)
+    let asked = password::ask_twice(&format!("password for the keys of {ca}: "), missing)?;
+    Ok(Zeroizing::new(asked.expose().to_owned()))
 }

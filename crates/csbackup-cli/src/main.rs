@@ -20,11 +20,13 @@ mod ping;
 mod printer;
 mod progress;
 mod report;
+mod repository;
 mod restore;
 mod road;
 mod rows;
 mod serve;
 mod sets;
+mod upkeep;
 mod windows;
 
 use std::process::ExitCode;

@@ -17,7 +17,12 @@ pub(crate) struct Printer {
 
 impl Printer {
     pub(crate) fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+        *RUN.get_or_init(|| Self { json, quiet })
+    }
+
+    /// That of this run.
+    pub(crate) fn of_this_run() -> Self {
+        RUN.get().copied().unwrap_or(Self { json: false, quiet: false })
     }
 
     /// Is anybody looking at bars?
@@ -90,6 +95,9 @@ impl Printer {
         }
     }
 }
+
+/// What the arguments asked for.
+static RUN: OnceLock<Printer> = OnceLock::new();
 
 /// The first failure of writing to stdout.
 static FAILURE: OnceLock<io::Error> = OnceLock::new();

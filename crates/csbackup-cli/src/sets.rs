@@ -4,16 +4,16 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::error::ErrorKind;
 use csbackup::{Catalogue, Directory, Medium};
 use csbackup_archive::Archives;
-use csbackup_repo::{Location, Password, Repositories, StoreCredentials, StoreOptions};
+use csbackup_repo::{Location, Repositories, StoreCredentials, StoreOptions};
 
 use crate::archive;
 use crate::args::{RepoAccess, Sets};
 use crate::env;
 use crate::exit::{NoRepository, usage};
+use crate::repository::{Purpose, password};
 
 /// The place of sets that a command works on.
 pub(crate) struct Kept {
@@ -66,12 +66,7 @@ impl Kept {
     }
 
     fn repositories(location: &Location, access: &RepoAccess, ca_name: Option<&str>) -> anyhow::Result<Self> {
-        let location = match location {
-            // A journal of a restore names it, and is read from another folder.
-            Location::Local(path) => Location::Local(std::path::absolute(path)?),
-            location => location.clone(),
-        };
-        let mut medium = Repositories::new(location.clone(), store_options(access), password(access)?);
+        let (location, mut medium) = repositories(location, access, Purpose::Open)?;
         if let Some(name) = ca_name {
             medium = medium.only(name);
         }
@@ -124,18 +119,23 @@ impl Deref for Kept {
     }
 }
 
+/// The repositories at a location, and its full name: a journal of a restore has it, and is read from
+/// another folder.
+pub(crate) fn repositories(
+    location: &Location,
+    access: &RepoAccess,
+    purpose: Purpose,
+) -> anyhow::Result<(Location, Repositories)> {
+    let location = match location {
+        Location::Local(path) => Location::Local(std::path::absolute(path)?),
+        location => location.clone(),
+    };
+    let password = password(&access.password, &location, purpose)?;
+    Ok((location.clone(), Repositories::new(location, store_options(access), password)))
+}
+
 /// How repositories name their place: a journal of a restore has it.
 const REPOSITORY: &str = "repo:";
-
-fn password(access: &RepoAccess) -> anyhow::Result<Password> {
-    if let Some(path) = &access.repo_password_file {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-        return Ok(Password::new(text.lines().next().unwrap_or_default()));
-    }
-    let text = std::env::var("CSBACKUP_REPO_PASSWORD").context("no password of the repository is given")?;
-    Ok(Password::new(text))
-}
 
 /// A path as a shell takes it.
 pub(crate) fn quoted(path: &Path) -> String {

@@ -29,6 +29,7 @@ impl StoreError {
                 StoreTrouble::Full
             }
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => StoreTrouble::ReadOnly,
+            io::ErrorKind::NotFound => StoreTrouble::Damaged,
             io::ErrorKind::TimedOut | io::ErrorKind::ConnectionRefused => StoreTrouble::Unreachable,
             _ => StoreTrouble::Failed,
         };
@@ -45,6 +46,7 @@ impl StoreError {
         let kind = match self.trouble {
             StoreTrouble::Full => io::ErrorKind::StorageFull,
             StoreTrouble::ReadOnly => io::ErrorKind::ReadOnlyFilesystem,
+            StoreTrouble::Damaged => io::ErrorKind::InvalidData,
             _ => io::ErrorKind::Other,
         };
         io::Error::new(kind, self)

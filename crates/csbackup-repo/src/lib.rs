@@ -8,6 +8,7 @@
 mod error;
 mod gate;
 mod identity;
+mod init;
 mod keys;
 mod location;
 mod lock;
@@ -27,3 +28,4 @@ pub use location::{Bucket, Location, LocationError};
 pub use repositories::Repositories;
 pub use rustic_core::{ReadBackend, WriteBackend};
 pub use store::*;
+pub use upkeep::{CheckOptions, CheckReport, Limit, Lost, PruneOptions, PruneReport, ReadData, RepairReport};

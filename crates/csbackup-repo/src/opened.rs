@@ -14,7 +14,7 @@ use rustic_core::{
 
 use crate::error::{StoreError, cause};
 use crate::identity::Identity;
-use crate::keys::Password;
+use crate::keys::{self, Password};
 use crate::lock::{Claim, LockFiles, Locks, RepositoryLock};
 use crate::writer::set_id;
 
@@ -32,6 +32,8 @@ pub(crate) struct Opened {
     pub(crate) place: String,
     pub(crate) store: Arc<dyn WriteBackend>,
     pub(crate) master: MasterKey,
+    /// The key file that the password opened.
+    pub(crate) key: Id,
     pub(crate) identity: Identity,
     pub(crate) locks: Locks,
     indexed: Mutex<Option<Arc<Indexed>>>,
@@ -51,24 +53,24 @@ impl Opened {
         locks: Arc<dyn LockFiles>,
         password: &Password,
     ) -> Result<Self, Error> {
-        let guarded = || -> Result<(MasterKey, Identity), StoreError> {
+        let guarded = || -> Result<(MasterKey, Id, Identity), StoreError> {
             let doing = "open the repository";
             let repo = bare(&store).map_err(|error| cause(doing, &error))?;
             if repo.config_id().map_err(|error| cause(doing, &error))?.is_none() {
                 return Err(StoreError::new(StoreTrouble::Missing, "there is no repository"));
             }
-            let credentials = Credentials::password(password.reveal());
-            let repo = repo.open(&credentials).map_err(|error| cause(doing, &error))?;
+            let (repo, key) = keys::unlock(&store, password)?;
             let snapshots = repo.get_all_snapshots().map_err(|error| cause("list the snapshots", &error))?;
-            Ok((repo.key(), Identity::find(&snapshots)?))
+            Ok((repo.key(), key, Identity::find(&snapshots)?))
         };
-        let (master, identity) = guard(guarded).map_err(|error| error.at(place))?;
+        let (master, key, identity) = guard(guarded).map_err(|error| error.at(place))?;
         Ok(Self {
             folder: folder.to_owned(),
             place: place.to_owned(),
             store,
             locks: Locks::new(locks, master.clone()),
             master,
+            key,
             identity,
             indexed: Mutex::default(),
             sets: Mutex::default(),
@@ -126,17 +128,22 @@ impl Opened {
 
     /// Takes packs out of the index that the store has lost, and says how many: their chunks would count as
     /// stored for ever, and no later set would store them again.
+    ///
+    /// The index is read before the packs are listed: a run beside this one writes them in the other order.
+    /// No list alone is believed.
     pub(crate) fn heal(&self) -> Result<usize, Error> {
         let lost = self.run("compare the index with what is stored", || {
-            let repo = self.handle()?;
-            let stored: HashMap<Id, u32> = self.store.list_with_size(FileType::Pack)?.into_iter().collect();
-            let mut lost = 0;
-            for index in repo.stream_files::<IndexFile>()? {
-                let (_, index) = index?;
-                lost +=
-                    index.packs.iter().filter(|pack| stored.get(&pack.id) != Some(&pack.pack_size())).count();
+            let mut packs = HashMap::new();
+            for index in self.handle()?.stream_files::<IndexFile>()? {
+                packs.extend(index?.1.packs.iter().map(|pack| (*pack.id, pack.pack_size())));
             }
-            Ok(lost)
+            let stored: HashMap<Id, u32> = self.store.list_with_size(FileType::Pack)?.into_iter().collect();
+            packs.retain(|id, size| stored.get(id) != Some(size));
+            let last = |size: u32| size.saturating_sub(1);
+            packs.retain(|id, size| {
+                self.store.read_partial(FileType::Pack, id, false, last(*size), 1).is_err()
+            });
+            Ok(packs.len())
         })?;
         if lost > 0 {
             let options = RepairIndexOptions::default();
@@ -144,6 +151,14 @@ impl Opened {
             self.changed();
         }
         Ok(lost)
+    }
+
+    /// Does a snapshot need data that the index does not have?
+    pub(crate) fn lacks_data(&self, snapshot: &SnapshotFile) -> Result<bool, Error> {
+        let repo = self.indexed()?;
+        let files = self.files(snapshot)?;
+        let mut chunks = files.values().flat_map(|node| node.content.iter().flatten());
+        Ok(chunks.any(|chunk| repo.get_index_entry(chunk).is_err()))
     }
 
     /// The snapshot of a set, if it was seen.

@@ -3,30 +3,26 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytesize::ByteSize;
 use certadm::Authority;
 use csbackup::manifest::FILE_NAME;
 use csbackup::{
-    Error, Lock, Manifest, Medium, Note, NoteBody, SetId, SetPath, SetWriter, SharedSource, StoreTrouble,
-    StoredSet, safe_name,
+    Error, Lock, Manifest, Medium, Note, NoteBody, ReadExtent, SetId, SetPath, SetWriter, SharedSource,
+    StoreTrouble, StoredSet, safe_name,
 };
-use rustic_core::repofile::{Chunker, SnapshotFile};
-use rustic_core::{BackupOptions, ConfigOptions, Credentials, KeyOptions, WriteBackend};
+use rustic_core::repofile::SnapshotFile;
 
-use crate::error::{StoreError, cause};
-use crate::gate::Gate;
+use crate::error::StoreError;
 use crate::identity::{self, Identity};
+use crate::init::init;
 use crate::keys::Password;
 use crate::lock::Claim;
-use crate::opened::{Opened, bare, guard};
+use crate::opened::{Opened, guard};
 use crate::reader::{Placed, Streamed};
 use crate::store::{self, StoreOptions};
-use crate::stream::{Source, entry};
 use crate::writer::{self, RepositoryWriter};
-use crate::{Location, notes};
+use crate::{Location, notes, upkeep};
 
 /// Sets in repositories: one of each CA, below one location, with one password.
 pub struct Repositories {
@@ -62,6 +58,18 @@ impl Repositories {
         guard(|| init(&store, &self.password, &identity, database)).map_err(|error| error.at(&place))
     }
 
+    /// The CAs whose repositories are here.
+    ///
+    /// # Errors
+    /// The store's, and those of opening.
+    pub fn ca_names(&self) -> Result<Vec<String>, Error> {
+        if let Some(name) = &self.only {
+            return Ok(vec![name.clone()]);
+        }
+        let folders = store::folders(&self.location, &self.options)?;
+        folders.iter().map(|folder| Ok(self.open_folder(folder)?.identity.ca.clone())).collect()
+    }
+
     /// For people.
     fn place(&self, folder: &str) -> String {
         format!("{}/{folder}", self.location)
@@ -95,52 +103,6 @@ impl Repositories {
         }
         Ok(opened)
     }
-}
-
-/// Level of zstd. The library makes a compressor for each chunk: with level 3 the first backup takes 1.2
-/// to 1.4 times as long, and 2 % less space (`benches/README.md`).
-const COMPRESSION: i32 = 1;
-
-fn init(
-    store: &Arc<dyn WriteBackend>,
-    password: &Password,
-    identity: &Identity,
-    database: u64,
-) -> Result<(), StoreError> {
-    let doing = "make the repository";
-    let repo = bare(store).map_err(|error| cause(doing, &error))?;
-    if repo.config_id().map_err(|error| cause(doing, &error))?.is_some() {
-        return Err(StoreError::new(StoreTrouble::Exists, "there is a repository already"));
-    }
-    let config = ConfigOptions::default()
-        .set_version(2_u32)
-        .set_chunker(Chunker::FixedSize)
-        .set_chunk_size(ByteSize(identity::chunk_size_for(database)))
-        .set_compression(COMPRESSION);
-    let credentials = Credentials::password(password.reveal());
-    let repo =
-        repo.init(&credentials, &KeyOptions::default(), &config).map_err(|error| cause(doing, &error))?;
-    let repo = repo.to_indexed_ids().map_err(|error| cause(doing, &error))?;
-
-    let text = identity.readme();
-    let gate = Arc::new(Gate::default());
-    let (pushed, entries) = entry("README.txt".as_ref(), text.len() as u64, &gate);
-    let (send, from) = sync_channel(entries.len());
-    for entry in entries {
-        let _ = send.send(entry);
-    }
-    drop(send);
-    let (_, finished) = (pushed.write(text.as_bytes()), std::thread::spawn(move || pushed.finish()));
-    let mut snapshot = SnapshotFile::default();
-    snapshot.label.clone_from(&identity.ca);
-    snapshot.tags.add(identity::TAG.to_owned());
-    snapshot.description = serde_json::to_string(identity).ok();
-    let mut options = BackupOptions::default();
-    options.parent_opts.force = true;
-    let paths = [PathBuf::from(writer::PATH)];
-    let stored = repo.archive(&options, &Source::new(from), snapshot, &paths);
-    let _ = finished.join();
-    stored.map(drop).map_err(|error| cause(doing, &error))
 }
 
 impl Repositories {
@@ -182,6 +144,24 @@ impl Repositories {
         Ok(sets)
     }
 
+    /// Notes the sets that need what the store has lost as not what was written: nothing continues them.
+    fn doubt(&self, opened: &Opened) -> Result<Vec<String>, Error> {
+        let mut told = Vec::new();
+        for set in self.sets_of(opened)?.into_iter().flatten() {
+            let snapshot = self.snapshot_of(opened, &set.id)?;
+            // A tree that is lost tells nothing of its files.
+            if opened.lacks_data(&snapshot).unwrap_or(true) {
+                let detail = Some("the store has lost data of it".to_owned());
+                self.note(&set, NoteBody::ReadBack { good: false, extent: ReadExtent::Full, detail })?;
+                told.push(format!(
+                    "{} needs what was lost; a later backup may bring it back: `csbackup verify` tells",
+                    set.id
+                ));
+            }
+        }
+        Ok(told)
+    }
+
     /// The snapshot of a set; asked of the store only when it is not known yet, for it never changes.
     pub(crate) fn snapshot_of(&self, opened: &Opened, id: &SetId) -> Result<SnapshotFile, Error> {
         if let Some(known) = opened.known(id) {
@@ -218,16 +198,27 @@ impl Medium for Repositories {
         Ok(Box::new(self.open_ca(&ca.name)?.lock(&Claim::run(ca))?))
     }
 
+    fn lock_alone(&self, ca: &Authority) -> Result<Box<dyn Lock>, Error> {
+        let doing = format!("a removal of sets of `{ca}`");
+        Ok(Box::new(self.open_ca(&ca.name)?.lock(&Claim::exclusive(doing))?))
+    }
+
     fn sweep(&self, ca: &Authority) -> Result<Vec<String>, Error> {
         let opened = self.open_ca(&ca.name)?;
         let mut swept = opened.locks.sweep().map_err(|error| error.at(&opened.place))?;
         swept.extend(store::sweep_temporary(&self.location, &opened.folder)?);
-        let lost = opened.heal()?;
-        let told = format!(
-            "the store has lost {lost} packs that the index names: what was in them is stored again, sets that need \
-             them are damaged until then; run `csbackup check`"
-        );
-        swept.extend(Some(told).filter(|_| lost > 0));
+        match opened.heal() {
+            Ok(0) => {}
+            Ok(lost) => {
+                swept.push(format!("the store has lost {lost} packs that the index names"));
+                swept.extend(self.doubt(&opened)?);
+            }
+            Err(Error::Store { trouble: StoreTrouble::ReadOnly | StoreTrouble::Refused, reason, .. }) => {
+                swept.push(format!("the store has lost packs, and the index cannot be mended: {reason}"));
+                swept.extend(self.doubt(&opened)?);
+            }
+            Err(error) => return Err(error),
+        }
         Ok(swept)
     }
 
@@ -288,17 +279,11 @@ impl Medium for Repositories {
     }
 
     fn forget(&self, sets: &[&StoredSet]) -> Result<(), Error> {
-        for set in sets {
-            let opened = self.open_folder(&set.folder)?;
-            let snapshots = opened.snapshots()?;
-            let of_set =
-                snapshots.iter().filter(|snapshot| writer::set_id(snapshot).as_ref() == Some(&set.id));
-            let notes = snapshots
-                .iter()
-                .filter(|snapshot| notes::Noted::of(snapshot).is_some_and(|noted| noted.set == set.id));
-            // The set first: a note without its set is swept.
-            let ids: Vec<_> = of_set.chain(notes).map(|snapshot| snapshot.id).collect();
-            opened.run("remove the set", || opened.handle()?.delete_snapshots(&ids))?;
+        for sets in sets.chunk_by(|a, b| a.folder == b.folder) {
+            let Some(folder) = sets.first().map(|set| &set.folder) else { continue };
+            let opened = self.open_folder(folder)?;
+            upkeep::remove(&opened, &sets.iter().map(|set| &set.id).collect::<Vec<_>>())?;
+            opened.forget_known();
         }
         Ok(())
     }

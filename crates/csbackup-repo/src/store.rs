@@ -7,7 +7,6 @@ mod ahead;
 mod credentials;
 mod limit;
 mod local;
-mod locks;
 mod network;
 mod rest;
 mod retry;
@@ -23,12 +22,11 @@ use rustic_core::WriteBackend;
 
 use crate::Location;
 use crate::error::StoreError;
-use crate::lock::{self, LockFiles};
+use crate::lock::{LockFiles, LockFolder};
 use ahead::Ahead;
 pub use credentials::StoreCredentials;
 use limit::Limited;
 use local::LocalStore;
-pub(crate) use locks::locks;
 use rest::RestStore;
 use retry::Retried;
 use s3::S3Store;
@@ -130,7 +128,7 @@ pub(crate) fn locks(
     let at = |error: StoreError| error.at(&location.to_string());
     let retries = options.retries;
     Ok(match location {
-        Location::Local(_) => return lock::files(location, folder, options),
+        Location::Local(path) => Arc::new(LockFolder::of(&path.join(folder))),
         Location::S3(bucket) => {
             Arc::new(Retried::new(S3Store::new(bucket, folder, options).map_err(at)?, retries))
         }

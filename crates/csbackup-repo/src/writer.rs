@@ -87,7 +87,8 @@ impl RepositoryWriter {
     /// Ends the listing and waits for the library; then the gate speaks.
     fn complete(&mut self, manifest: &[u8]) -> Result<SnapshotFile, StoreError> {
         let held = std::mem::take(&mut *self.held.lock().unwrap_or_else(PoisonError::into_inner));
-        let (streamed, others): (Vec<_>, Vec<_>) = held.iter().partition(|(path, _)| path.starts_with(STREAMED));
+        let (streamed, others): (Vec<_>, Vec<_>) =
+            held.iter().partition(|(path, _)| path.starts_with(STREAMED));
         for (path, bytes) in streamed.into_iter().chain(others) {
             self.put(path, bytes)?;
         }

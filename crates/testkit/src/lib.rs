@@ -2,6 +2,7 @@
 pub mod ca;
 pub mod data;
 pub mod mix;
+pub mod restic;
 pub mod stores;
 pub mod synthetic;
 pub mod world;

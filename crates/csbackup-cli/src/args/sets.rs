@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use csbackup_repo::Location;
 
+use super::RepositoryPassword;
+
 use crate::args::ArchiveAccess;
 
 /// Where sets are kept; which of the three is said, never guessed.
@@ -37,9 +39,8 @@ pub(crate) struct RepoAccess {
     #[arg(long, value_name = "LOCATION", group = "sets_in")]
     pub(crate) repo: Option<Location>,
 
-    /// Read the repository's password from a file; without this CSBACKUP_REPO_PASSWORD has it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) repo_password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) password: RepositoryPassword,
 
     /// Send at most this many KiB a second to the repository's store, on average
     #[arg(long, value_name = "KIB")]

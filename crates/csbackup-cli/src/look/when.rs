@@ -49,6 +49,15 @@ impl When {
         }
     }
 
+    /// As [`When::ahead`], for our own clock.
+    pub(crate) fn moment_ahead(self) -> anyhow::Result<OffsetDateTime> {
+        let moment = match self {
+            Self::At(at) => Some(at),
+            Self::Distance(distance) => OffsetDateTime::now_utc().checked_add(distance),
+        };
+        moment.ok_or_else(|| usage(ErrorKind::ValueValidation, "a time is out of range"))
+    }
+
     /// The moment, where a distance looks ahead.
     pub(crate) fn ahead(self) -> anyhow::Result<FileTime> {
         match self {

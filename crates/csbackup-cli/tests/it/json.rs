@@ -52,6 +52,11 @@ fn runs() -> Vec<Run> {
         world.run(&["copy", "--from", "dir:sets", "--to", "dir:far", "--json"]).exits(0),
         world.backup(&["--copy-to", "dir:far", "--json"]).exits(0),
     ];
+    let repository = [("CSBACKUP_REPO_PASSWORD", "of the repository")];
+    let new = [repository[0], ("CSBACKUP_NEW_REPO_PASSWORD", "a new password")];
+    let at = ["--repo", "place", "--ca-name", "ExampleCA", "--json"];
+    runs.push(world.run_with(&repository, &[&["init"], &at[..]].concat()).exits(0));
+    runs.push(world.run_with(&new, &[&["password", "change"], &at[..]].concat()).exits(0));
     damage(&world.newest().1.join("DataBase/edb0000A.log"));
     runs.push(world.run(&["verify", "latest", "--dir", "sets", "--json"]).exits(4));
 

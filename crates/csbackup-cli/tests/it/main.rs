@@ -20,6 +20,7 @@ mod obstacles;
 mod passwords;
 mod ping;
 mod proven;
+mod repository;
 mod restore;
 mod review;
 mod round_trip;

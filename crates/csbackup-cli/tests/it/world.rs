@@ -72,6 +72,8 @@ fn program(folder: &Path, args: &[&str]) -> Command {
         "CSBACKUP_USER",
         "CSBACKUP_PASSWORD",
         "CSBACKUP_KEY_PASSWORD",
+        "CSBACKUP_REPO_PASSWORD",
+        "CSBACKUP_NEW_REPO_PASSWORD",
         "CSBACKUP_LOG",
         "KRB5_CONFIG",
         "KRB5CCNAME",

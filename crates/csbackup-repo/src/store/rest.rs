@@ -5,6 +5,8 @@
 //!
 //! Source: restic documentation, "REST Backend".
 
+use std::fmt;
+
 use bytes::Bytes;
 use csbackup::StoreTrouble;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, RANGE};
@@ -16,7 +18,6 @@ use super::network::{Network, root};
 use super::{StoreOptions, present};
 use crate::error::StoreError;
 
-mod locks;
 use crate::lock::LockFiles;
 
 /// Lists with sizes.
@@ -30,7 +31,6 @@ struct Entry {
 }
 
 /// One repository on a rest server.
-#[derive(Debug)]
 pub(super) struct RestStore {
     client: Client,
     network: Network,
@@ -38,6 +38,13 @@ pub(super) struct RestStore {
     place: String,
     /// The repository's address, with user and password: never shown.
     url: Url,
+}
+
+impl fmt::Debug for RestStore {
+    /// The address has a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RestStore({})", self.place)
+    }
 }
 
 impl RestStore {

@@ -17,7 +17,6 @@ use crate::error::StoreError;
 use crate::location::Bucket;
 use crate::lock::LockFiles;
 
-mod locks;
 mod trouble;
 
 use trouble::{Doing, explain};

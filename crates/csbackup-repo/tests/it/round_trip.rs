@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use csbackup::{BackupOptions, Catalogue, Quiet, Requested, SetState, TruncationOutcome, VerifyLevel, verify_set};
+use csbackup::manifest::Kind;
+use csbackup::{
+    BackupOptions, Catalogue, Quiet, Requested, SetState, TruncationOutcome, VerifyLevel, verify_set,
+};
 use csbackup_repo::{Location, Password, Repositories, StoreOptions};
 use testkit::ca::plain_life;
 use testkit::world::World;
@@ -50,10 +53,11 @@ fn what_the_store_lost_is_stored_again_by_the_next_run() {
     fs::remove_file(largest).unwrap();
 
     let medium = reopened(&world);
-    let full = BackupOptions { kind: Requested::Full, keep_logs: true, ..BackupOptions::default() };
-    let outcome = world.run_on(&mut world.ca.connect(), &medium, &full).unwrap();
+    let outcome = world.run_on(&mut world.ca.connect(), &medium, &BackupOptions::default()).unwrap();
+    assert_eq!(outcome.sets[0].manifest.kind, Kind::Full, "nothing continues what is lost");
     assert_eq!(outcome.sets[0].proven(), Some(true));
     let catalogue = Catalogue::load(&medium, None).unwrap();
+    assert_eq!(catalogue.state(&catalogue.sets()[0]), SetState::Misread);
     let report = verify_set(&medium, &catalogue, &outcome.sets[0], VerifyLevel::Stream, &Quiet).unwrap();
     assert_eq!(report.findings, []);
 }

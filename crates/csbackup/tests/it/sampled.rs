@@ -110,8 +110,9 @@ fn found_in(change: impl FnOnce(&World, PathBuf)) -> SetState {
 
 fn change_database(change: impl Fn(&mut Vec<u8>)) -> SetState {
     found_in(|_, path| {
-        let path = path.join("DataBase/ca.edb");
-        assert!(path.is_file(), "{:?}", names(path.parent().unwrap()));
+        let folder = path.join("DataBase");
+        let database = names(&folder).into_iter().find(|name| name.ends_with(".edb")).unwrap();
+        let path = folder.join(database);
         let mut bytes = fs::read(&path).unwrap();
         change(&mut bytes);
         fs::write(path, bytes).unwrap();

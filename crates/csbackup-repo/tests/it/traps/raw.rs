@@ -17,13 +17,13 @@ use rustic_core::{
 
 /// A store in memory.
 #[derive(Debug, Default)]
-pub(crate) struct Memory(Mutex<BTreeMap<(FileType, Id), Bytes>>);
+pub(crate) struct Memory(Mutex<BTreeMap<(&'static str, Id), Bytes>>);
 
 impl Memory {
     /// Turns over a byte of the first blob of every pack.
     pub(crate) fn damage_packs(&self) {
         for ((kind, _), content) in self.0.lock().unwrap().iter_mut() {
-            if *kind == FileType::Pack {
+            if *kind == FileType::Pack.dirname() {
                 let mut damaged = content.to_vec();
                 damaged[20] ^= 1;
                 *content = damaged.into();
@@ -39,12 +39,12 @@ impl ReadBackend for Memory {
 
     fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
         let files = self.0.lock().unwrap();
-        let of_kind = files.iter().filter(|((other, _), _)| *other == kind);
+        let of_kind = files.iter().filter(|((other, _), _)| *other == kind.dirname());
         Ok(of_kind.map(|((_, id), content)| (*id, u32::try_from(content.len()).unwrap())).collect())
     }
 
     fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {
-        let found = self.0.lock().unwrap().get(&(kind, *id)).cloned();
+        let found = self.0.lock().unwrap().get(&(kind.dirname(), *id)).cloned();
         found.ok_or_else(|| RusticError::new(ErrorKind::Backend, "not there"))
     }
 
@@ -69,12 +69,12 @@ impl WriteBackend for Memory {
     fn write_bytes(&self, kind: FileType, id: &Id, _: bool, content: BytesList) -> RusticResult<()> {
         let mut bytes = Vec::new();
         io::copy(&mut content.reader(), &mut bytes).unwrap();
-        self.0.lock().unwrap().insert((kind, *id), bytes.into());
+        self.0.lock().unwrap().insert((kind.dirname(), *id), bytes.into());
         Ok(())
     }
 
     fn remove(&self, kind: FileType, id: &Id, _: bool) -> RusticResult<()> {
-        self.0.lock().unwrap().remove(&(kind, *id));
+        self.0.lock().unwrap().remove(&(kind.dirname(), *id));
         Ok(())
     }
 }

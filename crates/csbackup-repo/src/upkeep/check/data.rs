@@ -1,0 +1,110 @@
+//! Reading stored data, and what the library says of it.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use bytesize::ByteSize;
+use csbackup::Error;
+use csbackup::manifest::Severity;
+use rustic_core::{CheckOptions, Id, ReadSubsetOption};
+
+use super::{CheckReport, LOST, REPAIR};
+use crate::opened::Opened;
+use crate::upkeep::inventory::Inventory;
+
+/// How much of the stored data is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
+pub enum ReadData {
+    /// None: only what names it.
+    #[default]
+    Nothing,
+    /// All.
+    All,
+    /// One of several parts, from 1; each pack is in one of them.
+    Part(u32, u32),
+    /// Packs at random, about so much of all in percent.
+    Percent(f64),
+    /// Packs at random, about so many bytes.
+    Bytes(u64),
+}
+
+impl FromStr for ReadData {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let part = || {
+            let (part, of) = text.split_once('/')?;
+            Some((part.parse().ok()?, of.parse().ok()?)).filter(|(part, of)| (1..=*of).contains(part))
+        };
+        let percent = || text.strip_suffix('%')?.parse().ok().filter(|p| (0.0..=100.0).contains(p));
+        let size = || text.parse::<ByteSize>().ok().map(|size| Self::Bytes(size.as_u64()));
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let read = part().map(|(part, of)| Self::Part(part, of)).or_else(|| percent().map(Self::Percent));
+        read.or_else(size).ok_or_else(|| {
+            "expected `all`, a part (`2/7`), a percentage (`10%`) or a size (`5GiB`)".to_owned()
+        })
+    }
+}
+
+/// Lets the library check; returns the packs in whose data something is wrong.
+pub(super) fn read(
+    opened: &Opened,
+    how: ReadData,
+    inventory: &Inventory,
+    report: &mut CheckReport,
+) -> Result<BTreeSet<Id>, Error> {
+    let subset = match how {
+        ReadData::Nothing | ReadData::All => ReadSubsetOption::All,
+        ReadData::Part(part, of) => ReadSubsetOption::IdSubSet((part, of)),
+        ReadData::Percent(percent) => ReadSubsetOption::Percentage(percent),
+        ReadData::Bytes(bytes) => ReadSubsetOption::Size(bytes),
+    };
+    let options = CheckOptions::default().read_data(how != ReadData::Nothing).read_data_subset(subset);
+    let checked = opened.run("check the repository", || opened.handle()?.check(options));
+    let results = match checked {
+        Ok(results) => results.0,
+        Err(error) => {
+            report.add(
+                Severity::Error,
+                "check-failed",
+                format!("the check could not go on: {error}"),
+                REPAIR,
+            );
+            return Ok(BTreeSet::new());
+        }
+    };
+    let mut damaged = BTreeSet::new();
+    let mut others: Vec<String> = Vec::new();
+    for (level, result) in results {
+        // The library names these types nowhere; their texts are all there is.
+        let (kind, text) = (format!("{result:?}"), result.to_string());
+        let kind = kind.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+        match kind {
+            // Packs that are missing, and sets that miss something: `packs` and `sets` say it better.
+            "PackNotReferenced" | "NoPack" | "PackSizeMismatchIndex" => {}
+            "FileBlobNotInIndex" | "SubTreeMissingInIndex" | "ErrorCheckingTrees" => {}
+            _ => match pack_in(&text).filter(|pack| inventory.stored.contains_key(pack)) {
+                Some(pack) if format!("{level:?}") == "Error" => _ = damaged.insert(pack),
+                _ => others.push(text),
+            },
+        }
+    }
+    if let Some(first) = damaged.first() {
+        let text = format!("{} packs are damaged, the first is {}", damaged.len(), first.to_hex().as_str());
+        report.add(Severity::Error, "packs-damaged", text, LOST);
+    }
+    if let Some(first) = others.first() {
+        let text = format!("{} things are not as they should be, the first: {first}", others.len());
+        report.add(Severity::Warning, "check", text, REPAIR);
+    }
+    Ok(damaged)
+}
+
+/// The pack that a text is about.
+fn pack_in(text: &str) -> Option<Id> {
+    let words = text.split(|c: char| !c.is_ascii_hexdigit());
+    words.filter(|word| word.len() == 64).find_map(|word| word.parse().ok())
+}
