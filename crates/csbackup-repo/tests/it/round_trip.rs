@@ -57,7 +57,6 @@ fn what_the_store_lost_is_stored_again_by_the_next_run() {
     assert_eq!(outcome.sets[0].manifest.kind, Kind::Full, "nothing continues what is lost");
     assert_eq!(outcome.sets[0].proven(), Some(true));
     let catalogue = Catalogue::load(&medium, None).unwrap();
-    assert_eq!(catalogue.state(&catalogue.sets()[0]), SetState::Misread);
     let report = verify_set(&medium, &catalogue, &outcome.sets[0], VerifyLevel::Stream, &Quiet).unwrap();
     assert_eq!(report.findings, []);
 }
