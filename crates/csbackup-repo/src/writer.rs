@@ -69,7 +69,10 @@ impl RepositoryWriter {
     fn push(&self, path: &Path, size: u64) -> Result<Pushed, StoreError> {
         let (pushed, [file, filler]) = entry(path, size, &self.gate);
         let entries = self.entries.as_ref();
-        let sent = entries.and_then(|entries| entries.send(file).and_then(|()| entries.send(filler)).ok());
+        let sent = entries.and_then(|entries| {
+            entries.send(file).ok()?;
+            entries.send(filler).ok()
+        });
         sent.map(|()| pushed).ok_or_else(|| given_up(&self.gate))
     }
 

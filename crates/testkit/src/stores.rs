@@ -98,6 +98,21 @@ pub fn http(method: &str, port: u16, path: &str) -> u16 {
     ask().unwrap_or(0)
 }
 
+/// Distance of the port for its programs among themselves from the one for others. SeaweedFS counts on it.
+const GRPC: u16 = 10_000;
+
+/// A free port whose neighbour at this distance is free as well.
+fn weed_port() -> u16 {
+    let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    let mut ports = std::iter::repeat_with(free_port);
+    ports.find(|port| port.checked_add(GRPC).is_some_and(free)).expect("there is a free port")
+}
+
+/// Who may do what. Without it S3 is not served.
+const IDENTITIES: &str = r#"{"identities": [{"name": "csbackup",
+    "credentials": [{"accessKey": "anybody", "secretKey": "anything"}],
+    "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}"#;
+
 /// SeaweedFS: one master, three volume servers with two copies of everything, a filer with S3.
 #[derive(Debug)]
 pub struct Weed {
@@ -108,7 +123,7 @@ pub struct Weed {
 }
 
 impl Weed {
-    /// Name of the bucket.
+    /// Name of the bucket; access key `anybody`, secret `anything`.
     pub const BUCKET: &str = "cabackup";
 
     /// Starts all five and waits until S3 answers; `None` is a skip.
@@ -125,39 +140,41 @@ impl Weed {
             let args: Vec<String> = here.iter().map(|arg| (*arg).to_owned()).chain(args.to_vec()).collect();
             Server::start(&weed, &folder.path().join(format!("{name}.log")), &args)
         };
-        let ports = |[port, grpc]: [u16; 2]| [format!("-port={port}"), format!("-port.grpc={grpc}")];
+        let ports = |port: u16| [format!("-port={port}"), format!("-port.grpc={}", port + GRPC)];
 
-        let master = [free_port(), free_port()];
+        let master = weed_port();
         let mut args = ports(master).to_vec();
         args.extend([format!("-mdir={}", at("m")), "-volumeSizeLimitMB=64".into()]);
         args.push("-defaultReplication=001".into());
         let mut master_server = start("m", "master", &args);
-        master_server.wait(|| http("GET", master[0], "/cluster/healthz") == 200);
-        let master_address = format!("127.0.0.1:{}.{}", master[0], master[1]);
+        master_server.wait(|| http("GET", master, "/cluster/healthz") == 200);
+        let master_address = format!("127.0.0.1:{master}");
 
         let volume = |number: usize| {
-            let own = [free_port(), free_port()];
+            let own = weed_port();
             let name = format!("v{number}");
             let mut args = ports(own).to_vec();
             args.extend([format!("-dir={}", at(&name)), "-max=30".into(), "-rack=r1".into()]);
             args.push(format!("-mserver={master_address}"));
             let mut server = start(&name, "volume", &args);
-            server.wait(|| http("GET", own[0], "/healthz") == 200);
+            server.wait(|| http("GET", own, "/healthz") == 200);
             server
         };
         let volumes: Vec<Server> = (0..3).map(volume).collect();
 
-        let (filer, s3) = ([free_port(), free_port()], [free_port(), free_port()]);
+        let config = folder.path().join("s3.json");
+        fs::write(&config, IDENTITIES).expect("write the identities of a store");
+        let (filer, s3) = (weed_port(), weed_port());
         let mut args = ports(filer).to_vec();
         args.extend([format!("-master={master_address}"), format!("-defaultStoreDir={}", at("f"))]);
         args.extend(["-s3".into(), "-s3.ip.bind=127.0.0.1".into(), "-s3.port.iceberg=0".into()]);
-        args.extend([format!("-s3.port={}", s3[0]), format!("-s3.port.grpc={}", s3[1])]);
+        args.extend([format!("-s3.port={s3}"), format!("-s3.config={}", config.display())]);
         let mut filer_server = start("f", "filer", &args);
         let bucket = format!("/buckets/{}/", Self::BUCKET);
-        filer_server.wait(|| http("POST", filer[0], &bucket) == 201);
-        filer_server.wait(|| http("GET", s3[0], &format!("/{}?list-type=2", Self::BUCKET)) == 200);
+        filer_server.wait(|| http("POST", filer, &bucket) == 201);
+        filer_server.wait(|| http("GET", s3, "/") != 0);
         let _others = vec![filer_server, master_server];
-        Some(Self { volumes, _others, port: s3[0], _folder: folder })
+        Some(Self { volumes, _others, port: s3, _folder: folder })
     }
 
     /// `--repo` of a folder in the bucket.

@@ -1,9 +1,13 @@
 //! Tests of the repository medium.
 
+mod faulty_store;
 mod golden;
+mod keys;
 mod lock;
 mod place;
 mod restic;
 mod round_trip;
 mod sizes;
+mod stores;
 mod traps;
+mod upkeep;
