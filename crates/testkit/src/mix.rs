@@ -81,7 +81,8 @@ impl Mixed {
                 .map(|first| first..(first + BATCH).min(self.history.pages + 1))
                 .collect();
             thread::scope(|scope| {
-                let made: Vec<_> = parts.iter().map(|part| scope.spawn(|| self.pages(state, part))).collect();
+                let made: Vec<_> =
+                    parts.iter().map(|part| scope.spawn(|| self.pages(state, part.clone()))).collect();
                 made.into_iter().try_for_each(|part| file.write_all(&part.join().expect("make pages")))
             })?;
             from += workers * BATCH;
