@@ -202,14 +202,14 @@ fn a_store_that_deletes_nothing_can_be_locked() {
 fn reading_locks_once_and_gives_way_to_an_exclusive_lock_of_its_own() {
     let place = Place::new();
     let locks = Locks::new(place.memory.clone(), place.master.clone());
-    locks.for_reading().unwrap();
-    locks.for_reading().unwrap();
+    locks.for_reading();
+    locks.for_reading();
     assert_eq!(place.memory.files().len(), 1);
     let exclusive = locks.take(&Claim::exclusive("prune")).unwrap();
-    locks.for_reading().unwrap();
+    locks.for_reading();
     assert_eq!(place.memory.files().len(), 1);
     drop(exclusive);
-    locks.for_reading().unwrap();
+    locks.for_reading();
     assert_eq!(place.memory.files().len(), 1);
 }
 
@@ -218,9 +218,19 @@ fn what_takes_no_lock_is_read_without_one() {
     let place = Place::new();
     place.memory.refuses_to_write.store(true, Ordering::SeqCst);
     let locks = Locks::new(place.memory.clone(), place.master.clone());
-    locks.for_reading().unwrap();
+    locks.for_reading();
     place.memory.refuses_to_write.store(false, Ordering::SeqCst);
     place.others(|body| body.exclusive = true);
     let locks = Locks::new(place.memory.clone(), place.master.clone());
-    assert_eq!(locks.for_reading().unwrap_err().trouble, StoreTrouble::Locked);
+    locks.for_reading();
+    assert_eq!(place.memory.files().len(), 1, "only the other's");
+}
+
+#[test]
+fn a_run_after_a_run_is_not_locked_out_by_what_could_not_be_removed() {
+    let place = Place::new();
+    place.memory.refuses_to_remove.store(true, Ordering::SeqCst);
+    drop(place.take(&run("ca01")).unwrap());
+    assert_eq!(place.memory.files().len(), 1);
+    place.take(&run("ca01")).unwrap();
 }

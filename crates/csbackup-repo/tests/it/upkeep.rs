@@ -122,6 +122,7 @@ fn what_is_forgotten_gives_its_space_back_and_what_is_kept_stays_as_it_is() {
         opened(&world).prune(&name, &PruneOptions { instant: true, ..PruneOptions::default() }).unwrap();
     assert!(deleted.deleted > 0, "{deleted:?}");
     assert!(stored(&world) < before);
+    assert_eq!(deleted.waiting, 0);
     assert_whole(&world, sets - gone);
     assert_eq!(check(&world, ReadData::All).findings, []);
 }
@@ -227,7 +228,7 @@ fn a_lost_index_is_found_and_mended() {
 }
 
 #[test]
-fn notes_without_their_set_are_swept() {
+fn notes_without_their_set_are_found_and_removed() {
     let world = two_chains();
     let mut orphaned = 0;
     for snapshot in files(&world, "snapshots") {
@@ -235,17 +236,47 @@ fn notes_without_their_set_are_swept() {
         fs::remove_file(&snapshot).unwrap();
         // Without the one that says whose repository it is nobody opens it.
         if opened(&world).ca_names().is_ok() {
-            let found = check(&world, ReadData::Nothing);
-            if found.findings.iter().any(|finding| finding.code == "notes-orphaned") {
+            let is_orphaned =
+                |report: &CheckReport| report.findings.iter().any(|finding| finding.code == "notes-orphaned");
+            if is_orphaned(&check(&world, ReadData::Nothing)) {
                 orphaned += 1;
-                let swept = opened(&world).sweep(&authority()).unwrap();
-                assert!(swept.iter().any(|text| text.contains("notes of sets")), "{swept:?}");
-                let found = check(&world, ReadData::Nothing);
-                assert!(!found.findings.iter().any(|finding| finding.code == "notes-orphaned"));
+                let repaired = opened(&world).repair(&authority().name, false).unwrap();
+                assert!(repaired.steps.iter().any(|text| text.contains("notes of sets")), "{repaired:?}");
+                assert!(!is_orphaned(&repaired.after.unwrap()));
             }
         }
         fs::write(&snapshot, bytes).unwrap();
     }
     let sets = Catalogue::load(&opened(&world), None).unwrap().sets().len();
     assert_eq!(orphaned, sets);
+}
+
+#[test]
+fn a_damaged_snapshot_hides_no_other_and_is_removed_by_a_repair() {
+    let world = two_chains();
+    let sets = Catalogue::load(&opened(&world), None).unwrap().sets().len();
+    let listed = files(&world, "snapshots");
+    for (number, snapshot) in listed.iter().enumerate() {
+        let bytes = fs::read(snapshot).unwrap();
+        fs::write(snapshot, &bytes[..bytes.len() - 1]).unwrap();
+        match Catalogue::load(&opened(&world), None) {
+            Ok(catalogue) if catalogue.sets().is_empty() => {
+                let said = catalogue.unreadable[0].to_string();
+                assert!(said.contains("whose repository it is cannot be read"), "{said}");
+            }
+            Ok(catalogue) => {
+                assert_eq!(catalogue.unreadable.len(), 1);
+                assert!(catalogue.unreadable[0].to_string().contains("csbackup repair"));
+                assert!(catalogue.sets().len() >= sets - 1);
+                assert!(codes(&check(&world, ReadData::Nothing)).contains(&"snapshot-unreadable"));
+                if number == listed.len() - 1 {
+                    let repaired = opened(&world).repair(&authority().name, false).unwrap();
+                    assert!(!codes(&repaired.after.unwrap()).contains(&"snapshot-unreadable"));
+                    assert!(!snapshot.exists());
+                }
+            }
+            Err(error) => panic!("{error}"),
+        }
+        fs::write(snapshot, bytes).unwrap();
+    }
 }

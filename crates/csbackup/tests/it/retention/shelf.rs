@@ -69,7 +69,11 @@ impl Shelf {
         }
         let notes = match what.ends_with('?') {
             true => Vec::new(),
-            false => vec![Note::now(NoteBody::ReadBack { good: true, extent: csbackup::ReadExtent::Full, detail: None })],
+            false => vec![Note::now(NoteBody::ReadBack {
+                good: true,
+                extent: csbackup::ReadExtent::Full,
+                detail: None,
+            })],
         };
         sets.push(StoredSet { id: id.unwrap(), manifest, notes, folder });
     }
