@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustic_core::{FileType, Id};
+
 use super::*;
+use crate::Location;
+use crate::gate::Gated;
+use crate::store::{self, StoreOptions};
 
 /// Lock files that may refuse, and let somebody else in between two steps.
 #[derive(Default)]
@@ -233,4 +238,25 @@ fn a_run_after_a_run_is_not_locked_out_by_what_could_not_be_removed() {
     drop(place.take(&run("ca01")).unwrap());
     assert_eq!(place.memory.files().len(), 1);
     place.take(&run("ca01")).unwrap();
+}
+
+#[test]
+fn under_a_lock_that_was_lost_nothing_is_removed() {
+    let place = Place::new();
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::Local(folder.path().to_owned());
+    let store = store::open(&location, "ca", &StoreOptions::default()).unwrap();
+    store.create().unwrap();
+    let ids = [Id::random(), Id::random()];
+    for id in &ids {
+        store.write_bytes(FileType::Index, id, false, vec![1].into()).unwrap();
+    }
+    let lock = Arc::new(place.take(&Claim::exclusive("prune")).unwrap());
+    let guarded = Gated::under(&lock, &store);
+    guarded.remove(FileType::Index, &ids[0], false).unwrap();
+    place.memory.files().clear();
+    guarded.remove(FileType::Index, &ids[1], false).unwrap_err();
+    drop(lock);
+    guarded.remove(FileType::Index, &ids[1], false).unwrap_err();
+    assert_eq!(store.list(FileType::Index).unwrap(), [ids[1]]);
 }

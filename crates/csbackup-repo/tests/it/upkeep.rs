@@ -158,6 +158,17 @@ fn a_set_on_hold_stays_in_the_repository() {
 }
 
 #[test]
+fn a_repository_that_cannot_be_opened_hides_no_other() {
+    let world = two_chains();
+    opened(&world).init("Another CA", 1 << 20).unwrap();
+    let sets = Catalogue::load(&opened(&world), None).unwrap().sets().len();
+    fs::write(world.folder().join("repository/Another CA/config"), "torn").unwrap();
+    let catalogue = Catalogue::load(&opened(&world), None).unwrap();
+    assert_eq!((catalogue.sets().len(), catalogue.unreadable.len()), (sets, 1));
+    assert!(catalogue.unreadable[0].to_string().contains("Another CA"));
+}
+
+#[test]
 fn a_clean_repository_has_no_findings() {
     let world = two_chains();
     let report = check(&world, ReadData::All);
@@ -202,6 +213,24 @@ fn a_missing_pack_is_found_with_the_sets_that_need_it() {
     assert_eq!(after.lost.len(), report.lost.len());
     assert_eq!(after.worst(), Some(Severity::Error));
     assert_eq!(files(&world, "snapshots").len(), snapshots);
+}
+
+#[test]
+fn a_sweep_takes_out_of_the_index_what_is_lost_and_nothing_else() {
+    let world = two_chains();
+    let lost = files(&world, "data").remove(0);
+    fs::remove_file(&lost).unwrap();
+    let indexes = files(&world, "index");
+    let swept = opened(&world).sweep(&authority()).unwrap();
+    assert!(swept[0].contains("the store has lost 1 packs"), "{swept:?}");
+    let report = check(&world, ReadData::All);
+    assert!(!codes(&report).contains(&"packs-missing"), "{report:?}");
+    assert!(!report.findings.iter().any(|finding| finding.code == "packs-unindexed"), "{report:?}");
+    let kept = files(&world, "index").into_iter().filter(|index| indexes.contains(index)).count();
+    assert_eq!(kept, indexes.len() - 1, "one named the lost pack");
+    assert_eq!(opened(&world).sweep(&authority()).unwrap(), [] as [&str; 0], "told once");
+    let lost = Catalogue::load(&opened(&world), None).unwrap();
+    assert!(lost.sets().iter().any(|set| lost.state(set) == SetState::Misread));
 }
 
 #[test]
