@@ -271,14 +271,14 @@ impl Medium for Repositories {
         Ok(Box::new(placed))
     }
 
-    fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
+    fn append(&self, set: &StoredSet, note: Note) -> Result<(), Error> {
         let opened = self.open_folder(&set.folder)?;
         let snapshots = opened.snapshots()?;
         let found = snapshots.iter().find(|snapshot| writer::set_id(snapshot).as_ref() == Some(&set.id));
         let of = found.ok_or_else(|| Error::NoSet { reason: format!("set {} is not there", set.id) })?;
         let earlier = notes::by_set(&snapshots).remove(&set.id).unwrap_or_default();
         let number = earlier.last().map_or(0, |noted| noted.number + 1);
-        let noted = notes::Noted { set: set.id.clone(), number, note: Note::now(body) };
+        let noted = notes::Noted { set: set.id.clone(), number, note };
         let mut snapshot =
             SnapshotFile { tree: of.tree, hostname: of.hostname.clone(), ..SnapshotFile::default() };
         snapshot.label.clone_from(&of.label);
