@@ -3,6 +3,7 @@
 mod faulty_store;
 mod golden;
 mod keys;
+mod kill;
 mod lock;
 mod place;
 mod restic;
