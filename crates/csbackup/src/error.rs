@@ -181,6 +181,16 @@ impl Error {
         move |source| Self::Io { doing, path, source }
     }
 
+    /// Does the medium itself know that what it stored is damaged? Anything else may be readable tomorrow.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::InvalidData,
+            Self::Store { trouble, .. } => *trouble == StoreTrouble::Damaged,
+            Self::ReadBack { .. } | Self::Manifest { .. } => true,
+            _ => false,
+        }
+    }
+
     /// What the operator can do about it.
     pub fn hints(&self) -> Vec<&'static str> {
         match self {

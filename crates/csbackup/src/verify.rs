@@ -1,5 +1,6 @@
 //! Verification of what is stored: hashes against the manifest, pages and logs against the format.
 
+mod chain;
 mod full;
 mod read_back;
 mod sample;
@@ -8,15 +9,16 @@ use std::io::Read;
 
 use ese::{NamedLog, Origin};
 
-use crate::chain::{ChainLogs, is_numbered};
+use crate::chain::is_numbered;
 use crate::check::{Check, Checked, listed_generations, set_findings};
-use crate::manifest::{Content, EseFacts, FileEntry, FindingEntry, Kind, Manifest, Severity};
+use crate::manifest::{Content, EseFacts, FileEntry, FindingEntry, Manifest, SetId, Severity};
 use crate::medium::{Medium, StoredSet};
 use crate::place::Folder;
 use crate::source::{FileSource, SharedSource};
 use crate::transfer::READ_SIZE;
 use crate::{Catalogue, Error, Observer};
-use full::FullCheck;
+use chain::joint;
+use full::{Belonging, FullCheck};
 pub(crate) use read_back::read_back;
 
 pub use full::{LogProof, Proof, VerifyLevel};
@@ -32,6 +34,9 @@ pub struct VerifyReport {
     pub bytes: u64,
     /// What the full verification of each database looked at.
     pub proofs: Vec<Proof>,
+    /// A set that this one continues and that was found not to be what was written. That is no damage of
+    /// this one: its findings have the codes `base-…`.
+    pub misread_base: Option<SetId>,
 }
 
 /// What was found in one file.
@@ -90,8 +95,12 @@ pub fn verify_set(
                 scanned.checked
             }
             Some(Err(error)) => {
-                let lost = matches!(&error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound);
-                let code = if lost { "file-missing" } else { "file-unreadable" };
+                let code = match &error {
+                    Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                        "file-missing"
+                    }
+                    error => unread(error.is_damage()),
+                };
                 findings.push(finding(code, format!("cannot be opened: {}", causes(&error))));
                 Checked::default()
             }
@@ -177,6 +186,8 @@ struct Verification<'a> {
     ese_files: EseFiles,
     databases: Vec<OpenDatabase>,
     logs: Vec<(ese::Generation, SharedSource)>,
+    /// What an increment continues.
+    chain: Vec<(&'a dyn Medium, &'a StoredSet)>,
     level: VerifyLevel,
     observer: &'a dyn Observer,
 }
@@ -193,9 +204,9 @@ struct OpenDatabase {
 
 impl<'a> Verification<'a> {
     fn new(level: VerifyLevel, observer: &'a dyn Observer) -> Self {
-        let (databases, logs) = (Vec::new(), Vec::new());
+        let (databases, logs, chain) = (Vec::new(), Vec::new(), Vec::new());
         let (report, ese_files) = (VerifyReport::default(), EseFiles::default());
-        Self { report, ese_files, databases, logs, level, observer }
+        Self { report, ese_files, databases, logs, chain, level, observer }
     }
 
     /// Takes a file in. What the trees of a database may settle is told when they are checked.
@@ -209,7 +220,7 @@ impl<'a> Verification<'a> {
     ) {
         let is_full = self.level > VerifyLevel::Stream && checked.is_ese();
         let source = if is_full { source() } else { None };
-        if is_full && source.is_none() {
+        if is_full && source.is_none() && findings.is_empty() {
             findings.push(finding(
                 "file-unreadable",
                 "cannot be opened again for the full verification".to_owned(),
@@ -236,22 +247,6 @@ impl<'a> Verification<'a> {
         let ese = checked.facts();
         self.ese_files.add(name, checked);
         self.report.files.push(VerifiedFile { name: name.to_owned(), size, ese, findings });
-    }
-
-    /// The database and the earlier logs of the chain of an increment.
-    fn add_chain(
-        &mut self,
-        medium: &dyn Medium,
-        catalogue: &Catalogue,
-        set: &StoredSet,
-    ) -> Result<(), Error> {
-        if set.manifest.kind != Kind::Incremental || set.manifest.base.is_none() {
-            return Ok(());
-        }
-        for earlier in catalogue.chain(set)?.into_iter().filter(|other| other.id != set.id) {
-            self.add_stored(medium, earlier, false)?;
-        }
-        Ok(())
     }
 
     /// The databases and logs of a set by its manifest; trees are only checked of the set in question.
@@ -299,6 +294,7 @@ impl<'a> Verification<'a> {
             };
             logs.iter().map(|(_, source)| source).filter(own).collect()
         };
+        let is_bad = |belonging: &Belonging| belonging.findings.iter().any(|f| f.severity == Severity::Error);
         let logs_complete =
             !self.report.all_findings().any(|(_, finding)| finding.severity == Severity::Error);
         for database in std::mem::take(&mut self.databases) {
@@ -311,9 +307,14 @@ impl<'a> Verification<'a> {
                 level: self.level,
                 observer: self.observer,
             };
-            let belonging = check.belonging()?;
+            let mut belonging = check.belonging()?;
             let proof = match database.file {
-                None => check.proof(&belonging),
+                None => {
+                    if database.header.is_none() || is_bad(&belonging) {
+                        self.blame(&mut belonging)?;
+                    }
+                    check.proof(&belonging)
+                }
                 Some(file) => {
                     let (findings, proof) = check.structure(&belonging, database.unsettled)?;
                     for finding in &findings {
@@ -366,31 +367,6 @@ impl EseFiles {
     }
 }
 
-/// How an increment joins what it continues.
-fn joint(catalogue: &Catalogue, set: &StoredSet) -> Vec<FindingEntry> {
-    if set.manifest.kind != Kind::Incremental || set.manifest.base.is_none() {
-        return Vec::new();
-    }
-    let chain = match catalogue.chain(set) {
-        Ok(chain) => chain,
-        Err(error) => return vec![finding("base-missing", error.to_string())],
-    };
-    let earlier: Vec<&StoredSet> = chain.into_iter().filter(|other| other.id != set.id).collect();
-    let bad = earlier.iter().filter(|other| !catalogue.state(other).is_base()).map(|other| {
-        finding("base-not-good", format!("the set needs {}, which is {}", other.id, catalogue.state(other)))
-    });
-    let mut findings: Vec<FindingEntry> = bad.collect();
-    let before = ChainLogs::of(earlier);
-    let logs = set.manifest.logs();
-    let first = logs.first().map(|(_, log)| before.admits_first(log.generation));
-    let misfits = first.into_iter().chain(logs.iter().map(|(file, log)| before.admits(log, &file.blake3)));
-    let broken = misfits.filter_map(Result::err);
-    findings.extend(
-        broken.map(|misfit| finding("chain-broken", format!("the set does not continue its base: {misfit}"))),
-    );
-    findings
-}
-
 pub(crate) struct Scanned {
     pub(crate) size: u64,
     pub(crate) blake3: Option<String>,
@@ -439,7 +415,8 @@ pub(crate) fn scan(
 
 fn compare(entry: &FileEntry, scanned: &Scanned) -> Option<FindingEntry> {
     if let Some(error) = &scanned.error {
-        return Some(finding("file-unreadable", error.to_string()));
+        let is_damage = error.kind() == std::io::ErrorKind::InvalidData;
+        return Some(finding(unread(is_damage), error.to_string()));
     }
     if scanned.size != entry.size {
         let text = format!("has {} bytes, the manifest says {}", scanned.size, entry.size);
@@ -448,6 +425,12 @@ fn compare(entry: &FileEntry, scanned: &Scanned) -> Option<FindingEntry> {
     let found = scanned.blake3.as_deref().unwrap_or_default();
     (found != entry.blake3)
         .then(|| finding("file-hash", format!("has the BLAKE3 {found}, the manifest says {}", entry.blake3)))
+}
+
+/// What is wrong with a stored file that cannot be read: its medium knows it to be damaged, or it is out of
+/// reach today.
+fn unread(is_damage: bool) -> &'static str {
+    if is_damage { "file-damaged" } else { "file-unreadable" }
 }
 
 fn finding(code: &str, text: String) -> FindingEntry {

@@ -81,9 +81,25 @@ fn a_damaged_archive_is_a_finding_of_the_files_it_hits() {
     flip(&path, i64::try_from(fs::metadata(&path).unwrap().len() / 2).unwrap());
     let report = verify_set(&medium, &catalogue(&medium), &set, VerifyLevel::Stream, &Quiet).unwrap();
     let found: Vec<_> = report.all_findings().collect();
-    assert!(matches!(found[..], [("big", finding)] if finding.code == "file-unreadable"), "{found:?}");
+    assert!(matches!(found[..], [("big", finding)] if finding.code == "file-damaged"), "{found:?}");
     assert!(found[0].1.text.contains("cannot be decrypted"), "{found:?}");
     assert_eq!(report.files.len(), 3, "those behind it were read as well");
+}
+
+#[test]
+fn damage_is_told_as_damage_at_every_level() {
+    let (world, pair) = (World::new(&plain_life()), Pair::new());
+    run(&world, &host(&world, &pair), Requested::Full).unwrap();
+    let medium = holder(&place(&world), &pair);
+    let set = catalogue(&medium).sets()[0].clone();
+    let path = medium.path_of(&set);
+    flip(&path, i64::try_from(fs::metadata(&path).unwrap().len() / 2).unwrap());
+    for level in [VerifyLevel::Stream, VerifyLevel::Full, VerifyLevel::Deep] {
+        let report = verify_set(&medium, &catalogue(&medium), &set, level, &Quiet).unwrap();
+        let codes: Vec<_> = report.all_findings().map(|(_, finding)| finding.code.as_str()).collect();
+        // Out of reach would mean that nothing is known of it.
+        assert!(codes.contains(&"file-damaged") && !codes.contains(&"file-unreadable"), "{codes:?}");
+    }
 }
 
 #[test]

@@ -84,8 +84,14 @@ fn verify(run: &Run<'_>, set: &StoredSet, proof: &Result<(), Error>) -> Result<O
     }
     let catalogue = Catalogue::load(run.medium, Some(&run.ca))?;
     let report = verify_stored(run.medium, &catalogue, set, level, run.observer)?;
-    let worst = report.worst().max(set.manifest.worst());
-    let findings = report.all_findings().count() + set.manifest.all_findings().count();
+    let misread = catalogue.sets().iter().find(|base| report.misread_base.as_ref() == Some(&base.id));
+    if let Some(base) = misread {
+        let detail = Some(format!("found by the verification of {}", set.id));
+        run.medium.note(base, NoteBody::ReadBack { good: false, extent: ReadExtent::Full, detail })?;
+    }
+    let own = || report.all_findings().filter(|(_, finding)| !finding.code.starts_with("base-"));
+    let worst = own().map(|(_, finding)| finding.severity).max().max(set.manifest.worst());
+    let findings = own().count() + set.manifest.all_findings().count();
     run.medium.note(set, NoteBody::Verified { level, worst, findings })?;
     run.observer.step(&Step::Verified(set.id.to_string()));
     Ok(report.all_findings().map(|(_, finding)| finding).max_by_key(|finding| finding.severity).cloned())
@@ -117,6 +123,7 @@ fn decide(
     let damaged = damaged.chain(verified_badly).find(|finding| finding.severity == Severity::Error);
     match (proof, damaged) {
         (Err(error), _) => Intention::Withhold(format!("the set could not be read back: {error}")),
+        (_, Some(finding)) if finding.code.starts_with("base-") => Intention::Withhold(finding.text.clone()),
         (_, Some(finding)) => Intention::Withhold(format!("the set has damage: {}", finding.text)),
         (Ok(()), None) => match verified {
             Err(error) => Intention::Withhold(format!("the set could not be verified: {error}")),

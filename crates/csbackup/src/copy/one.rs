@@ -84,7 +84,7 @@ pub(crate) fn prove(
 pub(crate) fn read_back_note(outcome: &Result<(), Error>, extent: ReadExtent) -> Option<NoteBody> {
     match outcome {
         Ok(()) => Some(NoteBody::ReadBack { good: true, extent, detail: None }),
-        Err(error @ (Error::ReadBack { .. } | Error::Manifest { .. } | Error::NoSet { .. })) => {
+        Err(error) if error.is_damage() || matches!(error, Error::NoSet { .. }) => {
             Some(NoteBody::ReadBack { good: false, extent, detail: Some(error.to_string()) })
         }
         Err(_) => None,

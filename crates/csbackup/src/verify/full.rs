@@ -98,7 +98,9 @@ impl FullCheck<'_> {
             self.observer.bytes(log.size());
             if let Err(error) = redo.push_log(log) {
                 let text = format!("database and logs could not be compared to the end: {error}");
-                return Ok(Belonging { findings: vec![super::finding("file-unreadable", text)], redo: None });
+                // What is damaged has been said already: only then is nothing out of reach.
+                let found = self.logs_complete.then(|| super::finding("file-unreadable", text));
+                return Ok(Belonging { findings: found.into_iter().collect(), redo: None });
             }
         }
         let mut report = redo.finish();

@@ -45,8 +45,7 @@ fn read_file(
     let reader = medium.open(set, path).map_err(|error| missing(set, entry, error))?;
     let mut scanned = scan(reader, Check::None, true, observer)?;
     // What a medium itself knows to be damaged is a misread, not a medium that cannot be read today.
-    let unreadable = |error: &std::io::Error| error.kind() != std::io::ErrorKind::InvalidData;
-    if let Some(source) = scanned.error.take_if(|error| unreadable(error)) {
+    if let Some(source) = scanned.error.take_if(|error| error.kind() != std::io::ErrorKind::InvalidData) {
         return Err(Error::Io { doing: "read back", path: entry.path.clone().into(), source });
     }
     compare(entry, &scanned).map_or(Ok(()), |finding| Err(differs(set, entry, finding.text)))
@@ -64,10 +63,8 @@ fn read_sample(
     match sample(&source, entry.size, facts, observer)? {
         Ok(()) => Ok(()),
         Err(Wrong::Content(text)) => Err(differs(set, entry, text)),
-        Err(Wrong::Source(error)) => {
-            let source = std::io::Error::other(error.to_string());
-            Err(Error::Io { doing: "read back", path: entry.path.clone().into(), source })
-        }
+        // Why it cannot be read is told by reading it as a stream only.
+        Err(Wrong::Source) => read_file(medium, set, entry, path, observer),
     }
 }
 

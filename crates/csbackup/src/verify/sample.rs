@@ -24,14 +24,14 @@ const FEWEST: u64 = 16;
 /// What is wrong with a stored database.
 pub(super) enum Wrong {
     /// The medium could not read.
-    Source(ese::SourceError),
+    Source,
     /// It read other bytes than were written.
     Content(String),
 }
 
 impl From<ese::SourceError> for Wrong {
-    fn from(error: ese::SourceError) -> Self {
-        Self::Source(error)
+    fn from(_: ese::SourceError) -> Self {
+        Self::Source
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use csbackup::manifest::SetId;
-use csbackup::{Error, Requested, SetState, StoredSet, TruncationOutcome};
+use csbackup::{Error, Quiet, Requested, SetState, StoredSet, TruncationOutcome, VerifyLevel, verify_set};
 use testkit::ca::plain_life;
 use testkit::world::World;
 
@@ -116,4 +116,21 @@ fn latest_is_refused_while_a_set_is_unreadable_and_a_good_one_can_be_named() {
     let world = World::new(&plain_life());
     world.good(Requested::Full);
     world.catalogue().find("latest").unwrap();
+}
+
+#[test]
+fn a_file_that_is_out_of_reach_today_is_no_damage() {
+    let world = after_full();
+    let set = world.newest();
+    let database = set.manifest.files.iter().find(|file| file.database().is_some()).unwrap();
+    let path = world.path_of(&set).join(&database.path);
+    // A folder in its place can be opened, and not read.
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    for level in [VerifyLevel::Stream, VerifyLevel::Full] {
+        let report = verify_set(&world.medium, &world.catalogue(), &set, level, &Quiet).unwrap();
+        let codes: Vec<_> = report.all_findings().map(|(_, finding)| finding.code.as_str()).collect();
+        assert!(codes.contains(&"file-unreadable") && !codes.contains(&"file-damaged"), "{codes:?}");
+    }
+    assert_eq!(world.newest().notes, set.notes);
 }

@@ -114,22 +114,45 @@ fn a_page_that_only_its_tree_betrays_keeps_the_logs_on_the_ca() {
     assert_eq!(world.states(), [SetState::Damaged]);
 }
 
-#[test]
-fn a_lost_write_in_an_increments_base_is_found_by_its_logs() {
-    let Some(mut world) = world() else { return };
-    world.run_with(&full()).unwrap();
-    world.advance();
-    let increment = world.run_with(&full()).unwrap().sets[0].clone();
-    assert_eq!(errors(&verify(&world, &increment, VerifyLevel::Full)), [] as [String; 0]);
+/// A page that the logs go on changing, as it was before: an older change counter.
+fn lose_write(folder: &Path) -> u32 {
+    let redone = in_motion(folder).iter().map(|page| page.0).find(|number| *number > 100).unwrap();
+    change(&file(folder, ".edb"), redone, |page| page[8..16].copy_from_slice(&100_u64.to_le_bytes()));
+    redone
+}
 
-    let base = world.sets()[0].clone();
-    let database = file(&world.path_of(&base).join("DataBase"), ".edb");
-    // A page as it was before: an older change counter.
-    let moving = in_motion(&world.path_of(&base).join("DataBase"));
-    let redone = moving.iter().map(|page| page.0).find(|number| *number > 100).unwrap();
-    change(&database, redone, |page| page[8..16].copy_from_slice(&100_u64.to_le_bytes()));
-    let errors = errors(&verify(&world, &increment, VerifyLevel::Full));
+#[test]
+fn a_lost_write_of_the_ca_is_found_by_the_logs_of_an_increment() {
+    let Some(mut world) = world() else { return };
+    let redone = lose_write(&world.ca.path().join("state-01"));
+    world.run(Requested::Full).unwrap();
+    world.advance();
+    let outcome = world.run_with(&full()).unwrap();
+    assert_eq!(outcome.truncation.outcome, TruncationOutcome::Withheld);
+    assert_eq!(world.states(), [SetState::Good, SetState::Damaged]);
+    let errors = errors(&verify(&world, &outcome.sets[0], VerifyLevel::Full));
     assert!(errors.iter().any(|error| error.contains(&format!("page {redone}"))), "{errors:?}");
+}
+
+#[test]
+fn a_base_that_is_not_what_was_written_is_blamed_and_neither_the_ca_nor_the_increment() {
+    let Some(mut world) = world() else { return };
+    world.run(Requested::Full).unwrap();
+    world.advance();
+    let base = world.newest();
+    lose_write(&world.path_of(&base).join("DataBase"));
+    let outcome = world.run_with(&full()).unwrap();
+    assert_eq!(outcome.truncation.outcome, TruncationOutcome::Withheld);
+    let why = outcome.truncation.detail.unwrap();
+    assert!(why.starts_with(&format!("the set needs {}, which is not what was written", base.id)), "{why}");
+    let states = world.states();
+    assert!(matches!(states[..], [SetState::Misread, SetState::Orphan(_)]), "{states:?}");
+    let increment = &outcome.sets[0];
+    assert!(increment.notes.iter().any(|note| matches!(note.body, NoteBody::Verified { worst: None, .. })));
+    let report = verify(&world, increment, VerifyLevel::Full);
+    assert_eq!(report.misread_base, Some(base.id));
+    let errors = errors(&report);
+    assert!(errors.iter().all(|error| error.starts_with(" base-")), "{errors:?}");
 }
 
 /// The pages that the logs in a folder go on changing, and that are in its database.

@@ -71,10 +71,10 @@ proptest! {
             prop_assert!(fate.kept || fate.set.hold(NOW).is_none());
         }
         let good = |set: &&csbackup::StoredSet| catalogue.state(set) == SetState::Good;
-        let fulls = catalogue.sets().iter().filter(good).filter(|set| set.manifest.base.is_none());
-        if let Some(full) = fulls.last() {
-            let line = catalogue.sets().iter().filter(good);
-            let newest = line.filter(|set| set.manifest.timeline == full.manifest.timeline).last().unwrap();
+        let mut fulls = catalogue.sets().iter().filter(good).filter(|set| set.manifest.base.is_none());
+        if let Some(full) = fulls.next_back() {
+            let mut line = catalogue.sets().iter().filter(good);
+            let newest = line.rfind(|set| set.manifest.timeline == full.manifest.timeline).unwrap();
             for set in catalogue.chain(newest).unwrap() {
                 prop_assert!(kept.contains(set.id.as_str()), "{} is of the newest good chain", set.id);
             }
