@@ -134,7 +134,10 @@ impl<S: PageSource> CaDatabase<S> {
         while low < high {
             let middle = low.midpoint(high);
             let from = key(i32::try_from(middle).unwrap_or(i32::MAX));
-            match self.database.rows_from(&bound.table, &from).next().transpose()? {
+            // In a database in motion the way down may end among lower rows.
+            let reaches =
+                |row: &Result<Row, ReadError>| row.as_ref().map_or(true, |row| row.key() >= from.as_slice());
+            match self.database.rows_from(&bound.table, &from).find(reaches).transpose()? {
                 Some(_) => low = middle.saturating_add(1),
                 None => high = middle,
             }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use certadm::Authority;
 use csbackup::manifest::FILE_NAME;
 use csbackup::{
-    Error, Lock, Manifest, Medium, NoteBody, SetId, SetPath, SetWriter, SharedSource, StoreTrouble,
-    StoredSet, durable, safe_name,
+    Error, Lock, Manifest, Medium, Note, SetId, SetPath, SetWriter, SharedSource, StoreTrouble, StoredSet,
+    durable, safe_name,
 };
 
 use crate::keys::{Identities, Recipients};
@@ -19,6 +19,8 @@ use crate::shelf::Shelf;
 use crate::writer::ArchiveWriter;
 
 pub(crate) const UNPUBLISHED: &str = ".unpublished-";
+/// What an archive is named while it is removed; the rest is its set's id.
+const FORGOTTEN: &str = ".unpublished-forgotten-";
 pub(crate) const ARCHIVE: &str = ".csbackup";
 pub(crate) const MANIFEST: &str = ".json";
 
@@ -56,6 +58,11 @@ impl Archives {
 
     fn beside(&self, folder: &str, id: &SetId, end: &str) -> PathBuf {
         self.root.join(folder).join(format!("{id}{end}"))
+    }
+
+    /// With an archive that is forgotten go its manifest and its notes.
+    fn remove_beside(&self, folder: &str, id: &SetId) -> Result<(), Error> {
+        [MANIFEST, NOTES].iter().try_for_each(|end| durable::remove_file(&self.beside(folder, id, end)))
     }
 
     /// The key that opens a set: this run's own, else those that were given.
@@ -155,24 +162,31 @@ impl Medium for Archives {
     }
 
     fn sweep(&self, ca: &Authority) -> Result<Vec<String>, Error> {
-        let folder = self.root.join(safe_name(&ca.name));
+        let ca_folder = safe_name(&ca.name);
+        let folder = self.root.join(&ca_folder);
         let names = names(&folder)?;
-        let is_leftover = |name: &String| {
-            // A manifest gets its name before its archive, and loses it after it.
-            let id = [MANIFEST, NOTES].iter().find_map(|end| SetId::parse(name.strip_suffix(end)?));
-            // A set in a directory has notes of the same name: both media may share a folder.
-            let has_set = |id: &SetId| {
-                names.iter().any(|name| matches!(name.strip_prefix(id.as_str()), Some("" | ARCHIVE)))
-            };
-            let is_ours = name.starts_with(UNPUBLISHED) && folder.join(name).is_file();
-            is_ours || id.is_some_and(|id| !has_set(&id))
+        let mut told = Vec::new();
+        let mut sweep = |name: &str| -> Result<(), Error> {
+            durable::remove_file(&folder.join(name))?;
+            told.push(format!("removed `{name}`, left behind by a run that was interrupted"));
+            Ok(())
         };
-        let leftovers: Vec<String> = names.iter().filter(|name| is_leftover(name)).cloned().collect();
-        for name in &leftovers {
-            let path = folder.join(name);
-            fs::remove_file(&path).map_err(failed("remove the leftover", &path))?;
+        for name in &names {
+            if name.starts_with(UNPUBLISHED) && folder.join(name).is_file() {
+                if let Some(id) = name.strip_prefix(FORGOTTEN).and_then(SetId::parse) {
+                    self.remove_beside(&ca_folder, &id)?;
+                }
+                sweep(name)?;
+            }
+            // A manifest gets its name before its archive. Where there are notes, there was an archive, which
+            // was moved away by hand: what is known of it is evidence.
+            if let Some(id) = name.strip_suffix(MANIFEST).and_then(SetId::parse)
+                && ![ARCHIVE, NOTES].iter().any(|end| names.contains(&format!("{id}{end}")))
+            {
+                sweep(name)?;
+            }
         }
-        Ok(leftovers)
+        Ok(told)
     }
 
     fn sets(&self, ca: Option<&Authority>) -> Result<Vec<Result<StoredSet, Error>>, Error> {
@@ -192,7 +206,8 @@ impl Medium for Archives {
 
     /// With a key at hand the archive itself is opened again, and its manifest compared.
     fn load(&self, set: &StoredSet) -> Result<StoredSet, Error> {
-        if !self.path_of(set).exists() {
+        let path = self.path_of(set);
+        if !path.try_exists().map_err(failed("read", &path))? {
             return Err(Error::NoSet { reason: format!("set {} is not there", set.id) });
         }
         self.shelf.close(&(set.folder.clone(), set.id.clone()));
@@ -225,28 +240,20 @@ impl Medium for Archives {
         Ok(Box::new(MemberSource::new(archive, member)))
     }
 
-    fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
-        durable::append_note(&self.beside(&set.folder, &set.id, NOTES), body)
+    fn append(&self, set: &StoredSet, note: Note) -> Result<(), Error> {
+        durable::append_note(&self.beside(&set.folder, &set.id, NOTES), &note)
     }
 
     /// The archive loses its name first: what is left of an interrupted removal is swept.
     fn forget(&self, sets: &[&StoredSet]) -> Result<(), Error> {
         for set in sets {
             let folder = self.root.join(&set.folder);
-            let aside = folder.join(format!("{UNPUBLISHED}forgotten-{}", set.id));
+            let aside = folder.join(format!("{FORGOTTEN}{}", set.id));
             self.shelf.close(&(set.folder.clone(), set.id.clone()));
             let path = self.path_of(set);
             fs::rename(&path, &aside).map_err(failed("remove", &path))?;
             durable::sync_directory(&folder)?;
-            for end in [MANIFEST, NOTES] {
-                let path = self.beside(&set.folder, &set.id, end);
-                match fs::remove_file(&path) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(failed("remove", &path)(error));
-                    }
-                    _ => {}
-                }
-            }
+            self.remove_beside(&set.folder, &set.id)?;
             fs::remove_file(&aside).map_err(failed("remove", &aside))?;
         }
         Ok(())

@@ -79,7 +79,7 @@ impl SetWriter for ArchiveWriter {
             pipe.finish()
         };
         complete().map_err(failed("store", &self.staging))?;
-        if target.exists() {
+        if target.try_exists().map_err(failed("publish the set as", &target))? {
             return Err(failed("publish the set as", target)(io::ErrorKind::AlreadyExists.into()));
         }
         let beside = self.folder.join(format!("{id}{MANIFEST}"));

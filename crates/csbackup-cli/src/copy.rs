@@ -13,7 +13,6 @@ use crate::exit::{Exit, usage};
 use crate::printer::Printer;
 use crate::progress::Reporter;
 use crate::sets::Kept;
-use crate::windows;
 
 /// Opens the far places of a backup; a repository's password is asked for now.
 pub(crate) fn far(copies: &Copies, near: &Sets, ca_name: &str) -> anyhow::Result<Vec<Kept>> {
@@ -29,9 +28,7 @@ pub(crate) fn far(copies: &Copies, near: &Sets, ca_name: &str) -> anyhow::Result
         if copies.copy_password_file.is_some() {
             access = with_password(copies.copy_password_file.as_ref());
         }
-        let kept = Kept::open(&sets(at, access), Some(ca_name))?;
-        make_private(&kept, ca_name)?;
-        Ok(kept)
+        Kept::far(&sets(at, access), Some(ca_name))
     };
     copies.to.iter().map(open).collect()
 }
@@ -40,7 +37,7 @@ pub(crate) fn copy(args: &Copy, printer: Printer) -> anyhow::Result<Exit> {
     let only = args.ca_name.as_deref();
     let open = |at, password: &Option<PathBuf>| sets(at, with_password(password.as_ref()));
     let from = Kept::existing(&open(&args.from, &args.from_password_file), only)?;
-    let to = Kept::open(&open(&args.to, &args.to_password_file), only)?;
+    let to = Kept::far(&open(&args.to, &args.to_password_file), only)?;
     if from.location() == to.location() {
         return Err(usage(ErrorKind::ArgumentConflict, "`--from` and `--to` are the same place"));
     }
@@ -57,7 +54,6 @@ pub(crate) fn copy(args: &Copy, printer: Printer) -> anyhow::Result<Exit> {
     let which = if args.newer { Missing::Newer } else { Missing::All };
     let reporter = Reporter::new(printer);
     for (name, ca) in authorities {
-        make_private(&to, name)?;
         let report = csbackup::copy(&*from, &*to, &ca, which, args.verify_store.into(), &reporter)?;
         told(printer, &ca, &to.location(), &report);
         if let Some(error) = report.stopped {
@@ -115,10 +111,4 @@ fn sets(at: &SetsAt, access: RepoAccess) -> Sets {
 fn with_password(file: Option<&PathBuf>) -> RepoAccess {
     let password = RepositoryPassword { repo_password_file: file.cloned(), ..RepositoryPassword::default() };
     RepoAccess { password, ..RepoAccess::default() }
-}
-
-/// Sets hold names of people and machines, and may hold keys.
-fn make_private(kept: &Kept, ca_name: &str) -> anyhow::Result<()> {
-    let folder = kept.folder.as_ref().map(|folder| folder.join(csbackup::safe_name(ca_name)));
-    folder.map_or(Ok(()), |folder| windows::private_folder(&folder))
 }

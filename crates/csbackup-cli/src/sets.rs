@@ -14,6 +14,7 @@ use crate::args::{RepoAccess, Sets};
 use crate::env;
 use crate::exit::{NoRepository, usage};
 use crate::repository::{Purpose, password};
+use crate::windows;
 
 /// The place of sets that a command works on.
 pub(crate) struct Kept {
@@ -44,6 +45,14 @@ impl Kept {
                 Err(usage(ErrorKind::MissingRequiredArgument, text))
             }
         }
+    }
+
+    /// As [`Kept::open`], as a target of copies: folders are made when it is used, only where its disk is.
+    pub(crate) fn far(sets: &Sets, ca_name: Option<&str>) -> anyhow::Result<Self> {
+        let Some(dir) = &sets.dir else { return Self::open(sets, ca_name) };
+        // Sets hold names of people and machines, and may hold keys.
+        let private = |folder: &Path| windows::private_folder(folder).map_err(std::io::Error::other);
+        Ok(Self { medium: Box::new(Directory::far(dir, private)), ..Self::directory(dir) })
     }
 
     /// As [`Kept::open`], for reading: what is not there is an error.

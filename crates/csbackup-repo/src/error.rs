@@ -59,20 +59,43 @@ impl StoreError {
 
 /// What an error of the library means.
 pub(crate) fn cause(doing: &str, error: &RusticError) -> StoreError {
-    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(inner) = source {
-        if let Some(ours) = inner.downcast_ref::<StoreError>() {
-            return ours.clone();
-        }
-        source = inner.source();
+    if let Some(ours) = of_store(error) {
+        return ours;
     }
     if error.is_incorrect_password() {
         return StoreError::new(StoreTrouble::WrongPassword, "the password opens no key of this repository");
     }
-    let said = error.display_log();
-    // The library has neither a kind nor a code of its own for it.
+    let said = said(error);
+    // The library has neither a kind nor a code of its own for these.
     if said.contains("Config version") {
         return StoreError::new(StoreTrouble::UnknownFormat, "a later version of restic made it");
     }
-    StoreError::new(StoreTrouble::Failed, format!("cannot {doing}: {said}"))
+    let damaged = error.is_code(MAC_CHECK_FAILED) || said.contains("not found in index");
+    let trouble = if damaged { StoreTrouble::Damaged } else { StoreTrouble::Failed };
+    StoreError::new(trouble, format!("cannot {doing}: {said}"))
+}
+
+/// What a store said, if it was a store that failed.
+pub(crate) fn of_store(error: &RusticError) -> Option<StoreError> {
+    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(inner) = source {
+        if let Some(ours) = inner.downcast_ref::<StoreError>() {
+            return Some(ours.clone());
+        }
+        source = inner.source();
+    }
+    None
+}
+
+/// The library's code for bytes that are not what was written.
+const MAC_CHECK_FAILED: &str = "C001";
+
+/// The library's message in one line, without what is for its own developers.
+fn said(error: &RusticError) -> String {
+    let text = error.display_log();
+    let line = text.lines().next().unwrap_or_default();
+    let line = line.strip_prefix("Error: ").unwrap_or(line);
+    let Some((head, tail)) = line.split_once(" (kind: ") else { return line.to_owned() };
+    let tail = tail.split_once(')').map_or("", |(_, tail)| tail);
+    format!("{}{tail}", head.trim_end_matches('.'))
 }

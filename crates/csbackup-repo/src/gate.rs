@@ -4,14 +4,16 @@
 //! (`storage.md` section 4, trap 1). So its own snapshot is never written: the gate swallows it, and
 //! [`crate::writer`] publishes one of its own after [`Gate::verdict`].
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use csbackup::StoreTrouble;
 use rustic_core::{BytesList, FileType, Id, ReadBackend, RusticResult, WriteBackend};
 
 use crate::error::{StoreError, cause};
+use crate::lock::RepositoryLock;
 
 /// What one set's writing knows of itself.
 #[derive(Debug, Default)]
@@ -87,11 +89,34 @@ impl Gate {
     }
 }
 
-/// A store behind the gate.
-#[derive(Debug)]
+/// A store behind the gate, and under a lock.
 pub(crate) struct Gated<S> {
-    pub(crate) inner: S,
-    pub(crate) gate: Arc<Gate>,
+    inner: S,
+    gate: Arc<Gate>,
+    /// Not kept: threads of the library outlive a writing that failed.
+    lock: Weak<RepositoryLock>,
+}
+
+impl<S> fmt::Debug for Gated<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gated").field("gate", &self.gate).finish_non_exhaustive()
+    }
+}
+
+impl Gated<Arc<dyn WriteBackend>> {
+    /// For writing a set.
+    pub(crate) fn behind(
+        gate: &Arc<Gate>,
+        lock: &Arc<RepositoryLock>,
+        store: &Arc<dyn WriteBackend>,
+    ) -> Arc<dyn WriteBackend> {
+        Arc::new(Self { inner: store.clone(), gate: gate.clone(), lock: Arc::downgrade(lock) })
+    }
+
+    /// For removing: only as long as the lock is held.
+    pub(crate) fn under(lock: &Arc<RepositoryLock>, store: &Arc<dyn WriteBackend>) -> Arc<dyn WriteBackend> {
+        Self::behind(&Arc::default(), lock, store)
+    }
 }
 
 impl<S: ReadBackend> ReadBackend for Gated<S> {
@@ -137,6 +162,8 @@ impl<S: WriteBackend> WriteBackend for Gated<S> {
     }
 
     fn remove(&self, kind: FileType, id: &Id, cacheable: bool) -> RusticResult<()> {
+        let gone = || StoreError::new(StoreTrouble::Locked, "the lock was given back");
+        self.lock.upgrade().ok_or_else(gone).and_then(|lock| lock.held()).map_err(StoreError::boxed)?;
         self.inner.remove(kind, id, cacheable)
     }
 }

@@ -25,21 +25,25 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// Finds it among the snapshots of a repository.
+    /// Finds it among the snapshots of a repository. Of several, which a copy or two runs of `init` may leave,
+    /// the one with the latest format speaks.
     pub(crate) fn find(snapshots: &[SnapshotFile]) -> Result<Self, StoreError> {
-        let mut found = snapshots.iter().filter(|snapshot| snapshot.tags.contains(TAG));
-        let description =
-            found.next().and_then(|snapshot| snapshot.description.as_deref()).ok_or_else(|| {
-                let reason = "it is a restic repository, but csbackup did not make it";
-                StoreError::new(StoreTrouble::OtherCa, reason)
-            })?;
-        let unknown =
-            |_| StoreError::new(StoreTrouble::UnknownFormat, "its description cannot be understood");
         #[derive(Deserialize)]
         struct Format {
             format: u32,
         }
-        let Format { format } = serde_json::from_str(description).map_err(unknown)?;
+        let unknown =
+            |_| StoreError::new(StoreTrouble::UnknownFormat, "its description cannot be understood");
+        let mut latest: Option<(u32, &str)> = None;
+        for snapshot in snapshots.iter().filter(|snapshot| snapshot.tags.contains(TAG)) {
+            let description = snapshot.description.as_deref().unwrap_or_default();
+            let Format { format } = serde_json::from_str(description).map_err(unknown)?;
+            latest = latest.max(Some((format, description)));
+        }
+        let (format, description) = latest.ok_or_else(|| {
+            let reason = "it is a restic repository, but csbackup did not make it";
+            StoreError::new(StoreTrouble::OtherCa, reason)
+        })?;
         if format > FORMAT {
             let reason = format!("it has format {format}, this program knows formats up to {FORMAT}");
             return Err(StoreError::new(StoreTrouble::UnknownFormat, reason));

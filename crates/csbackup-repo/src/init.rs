@@ -35,7 +35,9 @@ pub(crate) fn init(
 ) -> Result<(), StoreError> {
     let repo = bare(store).map_err(|error| failed(&error))?;
     if repo.config_id().map_err(|error| failed(&error))?.is_some() {
-        return identify(begun(store, password)?, identity);
+        let repo = begun(store, password)?;
+        store.create().map_err(|error| failed(&error))?;
+        return identify(repo, identity);
     }
     remove_stray_keys(store)?;
     let config = ConfigOptions::default()

@@ -7,6 +7,7 @@
 
 mod error;
 mod gate;
+mod heal;
 mod identity;
 mod init;
 mod keys;
@@ -16,6 +17,8 @@ mod notes;
 mod opened;
 mod reader;
 mod repositories;
+mod sealed;
+mod snapshots;
 mod store;
 mod stream;
 mod upkeep;

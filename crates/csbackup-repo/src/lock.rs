@@ -11,6 +11,7 @@ mod kept;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -137,8 +138,11 @@ impl Drop for RepositoryLock {
         if let Some(renewal) = self.renewal.take() {
             let _ = renewal.join();
         }
-        // Where nothing may be deleted it stays, and is stale in half an hour.
-        let _ = self.holder.files.remove(&self.holder.state().name);
+        let name = self.holder.state().name.clone();
+        if self.holder.files.remove(&name).is_err() {
+            // Where nothing may be deleted it stays, and is stale in half an hour.
+            GIVEN_BACK.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+        }
     }
 }
 
@@ -169,7 +173,9 @@ fn against(
     claim: &Claim,
     own: Option<&str>,
 ) -> Result<(), StoreError> {
-    for name in files.list()?.into_iter().filter(|name| Some(name.as_str()) != own) {
+    let given_back = GIVEN_BACK.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let others = |name: &String| Some(name.as_str()) != own && !given_back.contains(name);
+    for name in files.list()?.into_iter().filter(others) {
         let reason = match Body::read(files, master, &name)? {
             None => continue,
             Some(Err(reason)) => {
@@ -177,7 +183,11 @@ fn against(
             }
             Some(Ok(body)) if body.stale() => continue,
             Some(Ok(body)) if body.exclusive || claim.exclusive || body.is_run_of(claim.ca.as_deref()) => {
-                format!("{} since {}", body.holder(), body.since())
+                let (holder, since) = (body.holder(), body.since());
+                format!(
+                    "{holder} since {since}; a lock that nobody renews counts no more after half an hour, \
+                     `restic unlock --remove-all` removes it at once"
+                )
             }
             Some(Ok(_)) => continue,
         };
@@ -185,6 +195,9 @@ fn against(
     }
     Ok(())
 }
+
+/// Locks of this process that were dropped and could not be removed. Their names are random.
+static GIVEN_BACK: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 struct Holder {
     files: Arc<dyn LockFiles>,

@@ -3,6 +3,8 @@
 //! A restic repository has no other place that every store keeps. The tree is the set's, so that
 //! whichever snapshot somebody restores with restic, it is a set.
 
+use std::collections::BTreeMap;
+
 use csbackup::{Note, SetId};
 use rustic_core::repofile::SnapshotFile;
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,7 @@ pub(crate) const TAG: &str = "csbackup-note";
 pub(crate) struct Noted {
     /// The set.
     pub(crate) set: SetId,
-    /// How many notes of the set were known before: the order, whatever the clocks say.
+    /// One more than the highest of the notes that were known before: the order, whatever the clocks say.
     pub(crate) number: usize,
     /// What was learnt.
     pub(crate) note: Note,
@@ -30,12 +32,14 @@ impl Noted {
     }
 }
 
-/// The notes of one set, in their order.
-pub(crate) fn of_set<'a>(snapshots: impl Iterator<Item = &'a SnapshotFile>, id: &SetId) -> Vec<Note> {
-    let mut notes: Vec<_> = snapshots
-        .filter_map(|snapshot| Some((Noted::of(snapshot)?, &snapshot.time)))
-        .filter(|(noted, _)| noted.set == *id)
-        .collect();
-    notes.sort_by(|(a, at), (b, bt)| a.number.cmp(&b.number).then(at.cmp(bt)));
-    notes.into_iter().map(|(noted, _)| noted.note).collect()
+/// The notes of all sets, each set's in their order.
+pub(crate) fn by_set(snapshots: &[SnapshotFile]) -> BTreeMap<SetId, Vec<Noted>> {
+    let mut noted: Vec<_> =
+        snapshots.iter().filter_map(|snapshot| Some((Noted::of(snapshot)?, &snapshot.time))).collect();
+    noted.sort_by(|(a, at), (b, bt)| a.number.cmp(&b.number).then(at.cmp(bt)));
+    let mut notes = BTreeMap::<_, Vec<_>>::new();
+    for (noted, _) in noted {
+        notes.entry(noted.set.clone()).or_default().push(noted);
+    }
+    notes
 }

@@ -1,22 +1,22 @@
 //! One repository, opened.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use csbackup::{Error, SetId, StoreTrouble};
-use rustic_core::repofile::{IndexFile, MasterKey, Node, SnapshotFile};
+use rustic_core::repofile::{MasterKey, Node, SnapshotFile};
 use rustic_core::{
-    Credentials, FileType, Id, IndexedFullStatus, OpenStatus, RepairIndexOptions, Repository,
-    RepositoryBackends, RepositoryOptions, RusticResult, WriteBackend,
+    Credentials, Id, IndexedFullStatus, OpenStatus, Repository, RepositoryBackends, RepositoryOptions,
+    RusticResult, WriteBackend,
 };
 
 use crate::error::{StoreError, cause};
 use crate::identity::Identity;
 use crate::keys::{self, Password};
 use crate::lock::{Claim, LockFiles, Locks, RepositoryLock};
-use crate::writer::set_id;
+use crate::snapshots::{Snapshots, Unreadable};
 
 /// A repository with its whole index.
 pub(crate) type Indexed = Repository<IndexedFullStatus>;
@@ -37,10 +37,8 @@ pub(crate) struct Opened {
     pub(crate) identity: Identity,
     pub(crate) locks: Locks,
     indexed: Mutex<Option<Arc<Indexed>>>,
-    /// Snapshots of sets that were seen; a snapshot never changes.
-    sets: Mutex<HashMap<SetId, SnapshotFile>>,
-    /// Manifests that were read, by snapshot.
-    pub(crate) manifests: Mutex<HashMap<String, Arc<[u8]>>>,
+    /// What was read of the snapshots: a snapshot never changes.
+    snapshots: Mutex<Snapshots>,
     /// Trees of the snapshot that was read last.
     files: Mutex<Option<(String, Arc<Files>)>>,
 }
@@ -53,17 +51,20 @@ impl Opened {
         locks: Arc<dyn LockFiles>,
         password: &Password,
     ) -> Result<Self, Error> {
-        let guarded = || -> Result<(MasterKey, Id, Identity), StoreError> {
+        let guarded = || -> Result<(MasterKey, Id, Identity, Snapshots), StoreError> {
             let doing = "open the repository";
             let repo = bare(&store).map_err(|error| cause(doing, &error))?;
             if repo.config_id().map_err(|error| cause(doing, &error))?.is_none() {
                 return Err(StoreError::new(StoreTrouble::Missing, "there is no repository"));
             }
             let (repo, key) = keys::unlock(&store, password)?;
-            let snapshots = repo.get_all_snapshots().map_err(|error| cause("list the snapshots", &error))?;
-            Ok((repo.key(), key, Identity::find(&snapshots)?))
+            let mut snapshots = Snapshots::default();
+            snapshots.refresh(&repo, &*store)?;
+            let identity =
+                Identity::find(&snapshots.all()).map_err(|error| snapshots.or_unreadable(error))?;
+            Ok((repo.key(), key, identity, snapshots))
         };
-        let (master, key, identity) = guard(guarded).map_err(|error| error.at(place))?;
+        let (master, key, identity, snapshots) = guard(guarded).map_err(|error| error.at(place))?;
         Ok(Self {
             folder: folder.to_owned(),
             place: place.to_owned(),
@@ -73,8 +74,7 @@ impl Opened {
             key,
             identity,
             indexed: Mutex::default(),
-            sets: Mutex::default(),
-            manifests: Mutex::default(),
+            snapshots: Mutex::new(snapshots),
             files: Mutex::default(),
         })
     }
@@ -118,39 +118,26 @@ impl Opened {
         *self.files.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// All snapshots: sets, notes and the identity.
+    /// All snapshots that can be read: sets, notes and the identity.
+    ///
+    /// # Errors
+    /// The store's. What cannot be understood is in [`Opened::unreadable`].
     pub(crate) fn snapshots(&self) -> Result<Vec<SnapshotFile>, Error> {
-        let snapshots = self.run("list the snapshots", || self.handle()?.get_all_snapshots())?;
-        let sets = snapshots.iter().filter_map(|snapshot| Some((set_id(snapshot)?, snapshot.clone())));
-        *self.sets.lock().unwrap_or_else(PoisonError::into_inner) = sets.collect();
-        Ok(snapshots)
+        let refreshed = guard(|| {
+            let repo = self.handle().map_err(|error| cause("open the repository", &error))?;
+            self.known_snapshots().refresh(&repo, &*self.store)
+        });
+        refreshed.map_err(|error| error.at(&self.place))?;
+        Ok(self.known_snapshots().all())
     }
 
-    /// Takes packs out of the index that the store has lost, and says how many: their chunks would count as
-    /// stored for ever, and no later set would store them again.
-    ///
-    /// The index is read before the packs are listed: a run beside this one writes them in the other order.
-    /// No list alone is believed.
-    pub(crate) fn heal(&self) -> Result<usize, Error> {
-        let lost = self.run("compare the index with what is stored", || {
-            let mut packs = HashMap::new();
-            for index in self.handle()?.stream_files::<IndexFile>()? {
-                packs.extend(index?.1.packs.iter().map(|pack| (*pack.id, pack.pack_size())));
-            }
-            let stored: HashMap<Id, u32> = self.store.list_with_size(FileType::Pack)?.into_iter().collect();
-            packs.retain(|id, size| stored.get(id) != Some(size));
-            let last = |size: u32| size.saturating_sub(1);
-            packs.retain(|id, size| {
-                self.store.read_partial(FileType::Pack, id, false, last(*size), 1).is_err()
-            });
-            Ok(packs.len())
-        })?;
-        if lost > 0 {
-            let options = RepairIndexOptions::default();
-            self.run("mend the index", || self.handle()?.repair_index(&options, false))?;
-            self.changed();
-        }
-        Ok(lost)
+    /// The snapshots that could not be read when they were listed last.
+    pub(crate) fn unreadable(&self) -> Vec<Unreadable> {
+        self.known_snapshots().unreadable.clone()
+    }
+
+    fn known_snapshots(&self) -> MutexGuard<'_, Snapshots> {
+        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does a snapshot need data that the index does not have?
@@ -163,13 +150,12 @@ impl Opened {
 
     /// The snapshot of a set, if it was seen.
     pub(crate) fn known(&self, id: &SetId) -> Option<SnapshotFile> {
-        self.sets.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        self.known_snapshots().find(id)
     }
 
     /// What is read next is read from the store.
     pub(crate) fn forget_known(&self) {
-        self.sets.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.manifests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.known_snapshots() = Snapshots::default();
         self.changed();
     }
 

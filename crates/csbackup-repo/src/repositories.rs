@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use certadm::Authority;
 use csbackup::manifest::FILE_NAME;
 use csbackup::{
-    Error, Lock, Manifest, Medium, Note, NoteBody, ReadExtent, SetId, SetPath, SetWriter, SharedSource,
-    StoreTrouble, StoredSet, safe_name,
+    Error, Lock, Manifest, Medium, Note, NoteBody, ReadBack, ReadExtent, SetId, SetPath, SetWriter,
+    SharedSource, StoreTrouble, StoredSet, safe_name,
 };
 use rustic_core::repofile::SnapshotFile;
 
@@ -106,20 +106,18 @@ impl Repositories {
 }
 
 impl Repositories {
+    /// A set as its snapshot tells it; if somebody's tool dropped that, as the manifest among its files does.
     fn set(&self, opened: &Opened, snapshot: &SnapshotFile, id: &SetId) -> Result<StoredSet, Error> {
         let unreadable = |reason: String| Error::Manifest {
             path: PathBuf::from(format!("{}:{id}/{FILE_NAME}", opened.place)),
             reason,
         };
-        let key = snapshot.id.to_hex().as_str().to_owned();
-        let known = opened.manifests.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        let bytes: Arc<[u8]> = match known {
-            Some(bytes) => bytes,
+        let told = snapshot.description.as_ref().filter(|text| id.fits(text.as_bytes()));
+        let bytes = match told {
+            Some(text) => text.as_bytes().to_vec(),
             None => {
                 let read = opened.root_file(snapshot, FILE_NAME)?;
-                let bytes: Arc<[u8]> = read.ok_or_else(|| unreadable("is not there".to_owned()))?.into();
-                opened.manifests.lock().unwrap_or_else(PoisonError::into_inner).insert(key, bytes.clone());
-                bytes
+                read.ok_or_else(|| unreadable("is not there".to_owned()))?
             }
         };
         if !id.fits(&bytes) {
@@ -131,15 +129,21 @@ impl Repositories {
 
     fn sets_of(&self, opened: &Opened) -> Result<Vec<Result<StoredSet, Error>>, Error> {
         let snapshots = opened.snapshots()?;
+        let mut notes = notes::by_set(&snapshots);
         let mut sets: Vec<_> = snapshots
             .iter()
             .filter_map(|snapshot| Some((snapshot, writer::set_id(snapshot)?)))
             .map(|(snapshot, id)| {
                 let mut set = self.set(opened, snapshot, &id)?;
-                set.notes = notes::of_set(snapshots.iter(), &id);
+                set.notes = notes.remove(&id).into_iter().flatten().map(|noted| noted.note).collect();
                 Ok(set)
             })
             .collect();
+        sets.extend(opened.unreadable().into_iter().map(|snapshot| {
+            let path = format!("{}:snapshots/{}", opened.place, snapshot.id.to_hex().as_str());
+            let reason = format!("{}; `csbackup repair` removes it", snapshot.reason);
+            Err(Error::Manifest { path: PathBuf::from(path), reason })
+        }));
         sets.sort_by_key(|set| set.as_ref().map_or(0, |set| set.manifest.sequence));
         Ok(sets)
     }
@@ -148,6 +152,9 @@ impl Repositories {
     fn doubt(&self, opened: &Opened) -> Result<Vec<String>, Error> {
         let mut told = Vec::new();
         for set in self.sets_of(opened)?.into_iter().flatten() {
+            if set.read_back() == Some(ReadBack::Bad) {
+                continue;
+            }
             let snapshot = self.snapshot_of(opened, &set.id)?;
             // A tree that is lost tells nothing of its files.
             if opened.lacks_data(&snapshot).unwrap_or(true) {
@@ -177,7 +184,7 @@ impl Repositories {
         path: &SetPath,
     ) -> Result<(Arc<Opened>, rustic_core::repofile::Node), Error> {
         let opened = self.open_folder(&set.folder)?;
-        opened.locks.for_reading().map_err(|error| error.at(&opened.place))?;
+        opened.locks.for_reading();
         let snapshot = self.snapshot_of(&opened, &set.id)?;
         let files = opened.files(&snapshot)?;
         let node = files.get(path.as_str()).cloned().ok_or_else(|| Error::Io {
@@ -207,17 +214,16 @@ impl Medium for Repositories {
         let opened = self.open_ca(&ca.name)?;
         let mut swept = opened.locks.sweep().map_err(|error| error.at(&opened.place))?;
         swept.extend(store::sweep_temporary(&self.location, &opened.folder)?);
-        match opened.heal() {
-            Ok(0) => {}
-            Ok(lost) => {
-                swept.push(format!("the store has lost {lost} packs that the index names"));
-                swept.extend(self.doubt(&opened)?);
-            }
-            Err(Error::Store { trouble: StoreTrouble::ReadOnly | StoreTrouble::Refused, reason, .. }) => {
-                swept.push(format!("the store has lost packs, and the index cannot be mended: {reason}"));
-                swept.extend(self.doubt(&opened)?);
-            }
-            Err(error) => return Err(error),
+        let healed = opened.heal()?;
+        if healed.lost > 0 {
+            swept.push(format!("the store has lost {} packs that the index names", healed.lost));
+            swept.extend(self.doubt(&opened)?);
+        }
+        if let Some(reason) = healed.still_named {
+            swept.push(format!(
+                "no set can be stored whole until `csbackup repair` takes them out of the index, \
+                 with credentials that may remove: {reason}"
+            ));
         }
         Ok(swept)
     }
@@ -231,7 +237,9 @@ impl Medium for Repositories {
         }
         let mut sets = Vec::new();
         for folder in store::folders(&self.location, &self.options)? {
-            sets.extend(self.sets_of(&*self.open_folder(&folder)?)?);
+            // One that cannot be opened hides no other.
+            let read = self.open_folder(&folder).and_then(|opened| self.sets_of(&opened));
+            sets.extend(read.unwrap_or_else(|error| vec![Err(error)]));
         }
         Ok(sets)
     }
@@ -243,7 +251,8 @@ impl Medium for Repositories {
         let snapshots = opened.snapshots()?;
         let snapshot = self.snapshot_of(&opened, &set.id)?;
         let mut stored = self.set(&opened, &snapshot, &set.id)?;
-        stored.notes = notes::of_set(snapshots.iter(), &set.id);
+        let noted = notes::by_set(&snapshots).remove(&set.id);
+        stored.notes = noted.into_iter().flatten().map(|noted| noted.note).collect();
         Ok(stored)
     }
 
@@ -262,20 +271,27 @@ impl Medium for Repositories {
         Ok(Box::new(placed))
     }
 
-    fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
+    fn append(&self, set: &StoredSet, note: Note) -> Result<(), Error> {
         let opened = self.open_folder(&set.folder)?;
         let snapshots = opened.snapshots()?;
         let found = snapshots.iter().find(|snapshot| writer::set_id(snapshot).as_ref() == Some(&set.id));
         let of = found.ok_or_else(|| Error::NoSet { reason: format!("set {} is not there", set.id) })?;
-        let number = notes::of_set(snapshots.iter(), &set.id).len();
-        let noted = notes::Noted { set: set.id.clone(), number, note: Note::now(body) };
+        let earlier = notes::by_set(&snapshots).remove(&set.id).unwrap_or_default();
+        let number = earlier.last().map_or(0, |noted| noted.number + 1);
+        let noted = notes::Noted { set: set.id.clone(), number, note };
         let mut snapshot =
             SnapshotFile { tree: of.tree, hostname: of.hostname.clone(), ..SnapshotFile::default() };
         snapshot.label.clone_from(&of.label);
         snapshot.paths.clone_from(&of.paths);
         snapshot.tags.add(notes::TAG.to_owned());
         snapshot.description = serde_json::to_string(&noted).ok();
-        opened.run("write a note", || opened.handle()?.save_snapshots(vec![snapshot]))
+        let written = snapshot.description.clone();
+        opened.run("write a note", || opened.handle()?.save_snapshots(vec![snapshot]))?;
+        // What the CA forgets depends on it.
+        if opened.snapshots()?.iter().any(|snapshot| snapshot.description == written) {
+            return Ok(());
+        }
+        Err(StoreError::new(StoreTrouble::Failed, "the store has lost a note it had taken").at(&opened.place))
     }
 
     fn forget(&self, sets: &[&StoredSet]) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use csbackup::manifest::{FILE_NAME, Kind};
 use csbackup::{Error, FileSink, Manifest, SetId, SetPath, SetWriter, StoreTrouble, StoredSet};
 use rustic_core::repofile::SnapshotFile;
-use rustic_core::{BackupOptions, StringList, WriteBackend};
+use rustic_core::{BackupOptions, StringList};
 
 use crate::error::{StoreError, cause};
 use crate::gate::{Gate, Gated};
@@ -45,8 +45,7 @@ impl RepositoryWriter {
         let lock = opened.locks.held_or_taken("a program that writes");
         let lock = lock.map_err(|error| error.at(&opened.place))?;
         let gate = Arc::new(Gate::default());
-        let gated: Arc<dyn WriteBackend> =
-            Arc::new(Gated { inner: opened.store.clone(), gate: gate.clone() });
+        let gated = Gated::behind(&gate, &lock, &opened.store);
         let repo = opened.run("read the index", || opened.handle_on(&gated)?.to_indexed_ids())?;
         let (entries, from) = sync_channel(2);
         let archive = thread::spawn(move || {
@@ -144,6 +143,8 @@ impl SetWriter for RepositoryWriter {
         snapshot.label.clone_from(&manifest.ca.name);
         snapshot.program_version.clone_from(&manifest.tool);
         snapshot.tags = tags(id, manifest);
+        // Here too: sets are listed without their packs, and a set whose packs are lost is known for what it was.
+        snapshot.description = String::from_utf8(bytes.to_vec()).ok();
         opened.run("publish the set", || opened.handle()?.save_snapshots(vec![snapshot]))?;
         opened.changed();
         Ok(StoredSet {

@@ -15,23 +15,35 @@ use certadm::Authority;
 use crate::durable::{create_durable, sync_directory};
 use crate::manifest::{self, Manifest, SetId};
 use crate::medium::{FileSink, Lock, Medium, SetWriter, StoredSet};
-use crate::note::NoteBody;
+use crate::note::Note;
 use crate::source::{FileSource, SharedSource};
 use crate::{Error, SetPath, durable, safe_name};
 
 const UNPUBLISHED: &str = ".unpublished-";
+/// What a set is named while it is removed; the rest is its id.
+const FORGOTTEN: &str = ".unpublished-forgotten-";
 const NOTES: &str = "notes.jsonl";
 
 /// Sets in folders below a root.
 #[derive(Debug, Clone)]
 pub struct Directory {
     root: PathBuf,
+    /// Of a far place: makes the folder of a CA.
+    make: Option<fn(&Path) -> io::Result<()>>,
 }
 
 impl Directory {
     /// The medium below `root`; created with the first set.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), make: None }
+    }
+
+    /// The medium below `root` as a far place; `make` makes the folder of a CA with the permissions it needs.
+    ///
+    /// `root` must be there, or the folder that it is to be made in, with something in it: where a disk is not
+    /// mounted, there is an empty folder, and copies in that would be on the disk they shall survive.
+    pub fn far(root: impl Into<PathBuf>, make: fn(&Path) -> io::Result<()>) -> Self {
+        Self { root: root.into(), make: Some(make) }
     }
 
     /// The folder of a set.
@@ -75,24 +87,28 @@ impl Medium for Directory {
     }
 
     fn lock(&self, ca: &Authority) -> Result<Box<dyn Lock>, Error> {
+        if let Some(make) = self.make {
+            may_be_made(&self.root)
+                .and_then(|()| make(&self.ca_folder(ca)))
+                .map_err(Error::io("use the far place", &self.root))?;
+        }
         durable::lock(&self.ca_folder(ca), ca)
     }
 
     fn sweep(&self, ca: &Authority) -> Result<Vec<String>, Error> {
         let folder = self.ca_folder(ca);
-        let mut leftovers: Vec<String> =
-            subfolders(&folder)?.into_iter().filter(|name| name.starts_with(UNPUBLISHED)).collect();
-        for name in &leftovers {
-            let path = folder.join(name);
-            fs::remove_dir_all(&path).map_err(Error::io("remove the leftover", path))?;
-        }
-        for name in orphaned_notes(&folder)? {
+        let mut told = Vec::new();
+        for name in subfolders(&folder)?.into_iter().filter(|name| name.starts_with(UNPUBLISHED)) {
+            // Notes go with a set that is forgotten, and only then: those of one that was moved away by hand
+            // are evidence.
+            if let Some(id) = name.strip_prefix(FORGOTTEN).and_then(SetId::parse) {
+                durable::remove_file(&folder.join(format!("{id}.{NOTES}")))?;
+            }
             let path = folder.join(&name);
-            fs::remove_file(&path).map_err(Error::io("remove the leftover", path))?;
-            leftovers.push(name);
+            fs::remove_dir_all(&path).map_err(Error::io("remove the leftover", path))?;
+            told.push(format!("removed `{name}`, left behind by a run that was interrupted"));
         }
-        let told = |name| format!("removed `{name}`, left behind by a run that was interrupted");
-        Ok(leftovers.into_iter().map(told).collect())
+        Ok(told)
     }
 
     fn sets(&self, ca: Option<&Authority>) -> Result<Vec<Result<StoredSet, Error>>, Error> {
@@ -134,8 +150,8 @@ impl Medium for Directory {
         Ok(Box::new(FileSource::open(&path.below(&self.path_of(set)))?))
     }
 
-    fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
-        durable::append_note(&self.notes_path(set), body)
+    fn append(&self, set: &StoredSet, note: Note) -> Result<(), Error> {
+        durable::append_note(&self.notes_path(set), &note)
     }
 
     /// A set loses its name first: what is left of an interrupted removal is swept like any leftover.
@@ -143,16 +159,10 @@ impl Medium for Directory {
         for set in sets {
             let path = self.path_of(set);
             let folder = self.root.join(&set.folder);
-            let aside = folder.join(format!("{UNPUBLISHED}forgotten-{}", set.id));
+            let aside = folder.join(format!("{FORGOTTEN}{}", set.id));
             fs::rename(&path, &aside).map_err(Error::io("remove", &path))?;
             sync_directory(&folder)?;
-            let notes = self.notes_path(set);
-            match fs::remove_file(&notes) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", notes)(error));
-                }
-                _ => {}
-            }
+            durable::remove_file(&self.notes_path(set))?;
             fs::remove_dir_all(&aside).map_err(Error::io("remove", &aside))?;
         }
         Ok(())
@@ -285,13 +295,15 @@ impl Drop for DirectorySink {
     }
 }
 
-/// Notes whose set is gone.
-fn orphaned_notes(folder: &Path) -> Result<Vec<String>, Error> {
-    let of_no_set = |name: &String| {
-        let id = name.strip_suffix(NOTES).and_then(|name| SetId::parse(name.strip_suffix('.')?));
-        id.is_some_and(|id| !folder.join(id.as_str()).exists())
-    };
-    Ok(entries(folder, fs::FileType::is_file)?.into_iter().filter(of_no_set).collect())
+/// Is there a place where this folder is, or may be made?
+fn may_be_made(root: &Path) -> io::Result<()> {
+    let above = root.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let has_something = || fs::read_dir(above).is_ok_and(|mut entries| entries.next().is_some());
+    if root.try_exists()? || has_something() {
+        return Ok(());
+    }
+    let text = "it is not there, and nothing is where it would be made: is its disk mounted? if so, make the folder by hand";
+    Err(io::Error::new(io::ErrorKind::NotFound, text))
 }
 
 fn subfolders(path: &Path) -> Result<Vec<String>, Error> {

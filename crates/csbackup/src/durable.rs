@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use crate::Error;
 use crate::manifest::timestamp;
 use crate::medium::Lock;
-use crate::note::{Note, NoteBody};
+use crate::note::Note;
 
 const LOCK: &str = ".lock";
 
@@ -47,8 +47,8 @@ pub fn lock(folder: &Path, ca: &Authority) -> Result<Box<dyn Lock>, Error> {
 ///
 /// # Errors
 /// The system's.
-pub fn append_note(path: &Path, body: NoteBody) -> Result<(), Error> {
-    let mut line = serde_json::to_vec(&Note::now(body)).unwrap_or_default();
+pub fn append_note(path: &Path, note: &Note) -> Result<(), Error> {
+    let mut line = serde_json::to_vec(note).unwrap_or_default();
     line.push(b'\n');
     append(path, &line).map_err(Error::io("write the notes", path))?;
     path.parent().map_or(Ok(()), sync_directory)
@@ -86,6 +86,17 @@ pub fn create_durable(folder: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Removes a file that may be gone already.
+///
+/// # Errors
+/// The system's.
+pub fn remove_file(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Makes names in a directory durable. Windows keeps them with the files.

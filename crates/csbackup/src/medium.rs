@@ -69,11 +69,19 @@ pub trait Medium {
     /// The medium's.
     fn source(&self, set: &StoredSet, path: &SetPath) -> Result<SharedSource, Error>;
 
-    /// Appends a note; durable when it returns.
+    /// Appends a note as it is; durable when it returns.
     ///
     /// # Errors
     /// The medium's.
-    fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error>;
+    fn append(&self, set: &StoredSet, note: Note) -> Result<(), Error>;
+
+    /// Appends a note that is made now.
+    ///
+    /// # Errors
+    /// The medium's.
+    fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
+        self.append(set, Note::now(body))
+    }
 
     /// Removes sets with their notes, in this order: all of it, or the first ones. Their space comes
     /// back at once, or with the medium's next pruning.
@@ -121,6 +129,14 @@ impl StoredSet {
             NoteBody::ReadBack { good: true, extent: ReadExtent::Full, .. } => Some(ReadBack::Whole),
             NoteBody::ReadBack { good: true, .. } => known.or(Some(ReadBack::Sampled)),
             _ => known,
+        })
+    }
+
+    /// Was it left behind when the sets were copied to this place, and did not come there since?
+    pub(crate) fn is_owed_to(&self, place: &str) -> bool {
+        self.notes.iter().fold(false, |owed, note| match &note.body {
+            NoteBody::Copied { place: other, good, .. } if other == place => !good,
+            _ => owed,
         })
     }
 }

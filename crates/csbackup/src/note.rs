@@ -14,6 +14,9 @@ pub struct Note {
     pub at: String,
     /// Program and version.
     pub tool: String,
+    /// It was made at another place, and came here with a copy.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub copied: bool,
     /// What.
     #[serde(flatten)]
     pub body: NoteBody,
@@ -22,7 +25,7 @@ pub struct Note {
 impl Note {
     /// A note of this program, made now.
     pub fn now(body: NoteBody) -> Self {
-        Self { at: timestamp(OffsetDateTime::now_utc()), tool: TOOL.to_owned(), body }
+        Self { at: timestamp(OffsetDateTime::now_utc()), tool: TOOL.to_owned(), copied: false, body }
     }
 }
 
@@ -82,8 +85,20 @@ pub enum NoteBody {
         #[serde(skip_serializing_if = "Option::is_none", default)]
         until: Option<String>,
     },
-    /// All holds on this set are lifted.
+    /// All holds on this set are lifted that were noted before it; where it only came with a copy, those
+    /// that are not newer than it.
     Released,
+    /// What came of copying the set to another place: noted when it stays behind, and when it is there after
+    /// all. It is owed in between, whatever newer sets are there.
+    Copied {
+        /// The other place.
+        place: String,
+        /// It is there.
+        good: bool,
+        /// Why not.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        detail: Option<String>,
+    },
     /// A note of a later version; kept and shown by its name only.
     #[serde(other)]
     Unknown,

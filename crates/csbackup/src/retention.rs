@@ -1,8 +1,8 @@
 //! Which sets are forgotten (`design.md` section 4, invariants 6 and 7).
 //!
-//! The rules count *good* sets of one CA, newest first by sequence number; what a kept set needs is kept
-//! with it, so that a chain never loses its base. Sets that are not good count for nothing: they
-//! stay until a whole good chain is newer than they are. Imports that only look back have no place in the
+//! The rules count *good* sets of one CA, sampled ones among them, newest first by sequence number; what a
+//! kept set needs is kept with it, so that a chain never loses its base. Sets that are not good count for
+//! nothing: they stay until a whole good chain is newer than they are. Imports that only look back have no place in the
 //! order: they are forgotten by name only. A CA is told by its host or by its log stream.
 
 mod apply;
@@ -127,13 +127,18 @@ pub fn plan_forget<'a>(
 /// The sets that are named go, with all that continues them; no rule is asked.
 ///
 /// # Errors
-/// [`Error::Kept`]: one of them is on hold, or in the newest good chain of its CA.
+/// [`Error::Kept`]: one of them is on hold, or in the newest good chain of its CA; sets cannot be read, and
+/// that is not accepted; or the clock, which ends holds, cannot be believed.
 pub fn plan_forget_named<'a>(
     catalogue: &'a Catalogue,
     named: &[&StoredSet],
+    accept_unreadable: bool,
     now: Now,
 ) -> Result<ForgetPlan<'a>, Error> {
-    refuse_unreadable(catalogue)?;
+    if !accept_unreadable {
+        refuse_unreadable(catalogue)?;
+    }
+    believe(catalogue, now)?;
     let mut judge = Judge { catalogue, kept: vec![Vec::new(); catalogue.sets().len()], gone: Vec::new() };
     for group in groups(catalogue) {
         judge.newest_good(&group);
@@ -224,10 +229,22 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The newest good set and what it needs; returns where that chain begins.
+    /// The newest good set and what it needs, and the same of a sampled one that is newer; returns where the
+    /// first of these chains begins.
     fn newest_good(&mut self, group: &Group) -> Option<usize> {
-        let newest = group.good(self.catalogue).next_back()?;
-        let chain = self.catalogue.chain(self.set(newest)?).ok()?;
+        let newest = group.sound(self.catalogue).next_back()?;
+        let is_good =
+            |place: &usize| self.set(*place).is_some_and(|set| self.catalogue.state(set) == SetState::Good);
+        let good = group.sound(self.catalogue).rfind(is_good);
+        if good != Some(newest) {
+            self.keep_chain(newest, group);
+        }
+        self.keep_chain(good?, group)
+    }
+
+    /// Keeps a set and what it needs; returns where that begins.
+    fn keep_chain(&mut self, place: usize, group: &Group) -> Option<usize> {
+        let chain = self.catalogue.chain(self.set(place)?).ok()?;
         let in_chain = |place: &usize| self.set(*place).is_some_and(|set| chain.contains(&set));
         let chain: Vec<usize> = group.places.iter().copied().filter(in_chain).collect();
         chain.iter().for_each(|place| self.keep(*place, Reason::NewestGood));
@@ -241,7 +258,7 @@ impl<'a> Judge<'a> {
         for place in group.places.iter().copied() {
             older &= whole != Some(place);
             let Some(state) = self.set(place).map(|set| self.catalogue.state(set)) else { continue };
-            if state == SetState::Good {
+            if state.is_base() {
                 continue;
             }
             if !older {

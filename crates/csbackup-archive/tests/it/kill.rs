@@ -114,9 +114,14 @@ fn what_a_death_between_two_names_left_is_swept() {
     let set = catalogue(&host(&world, &pair)).sets()[0].clone();
     let archive = host(&world, &pair).path_of(&set);
     let other = |end: &str| archive.with_file_name(format!("20200101T000000Z-full-00c0ffee{end}"));
+    // Of a removal, and of a set that never got its name.
     for end in [".json", ".notes.jsonl"] {
         std::fs::copy(archive.with_extension(end.trim_start_matches('.')), other(end)).unwrap();
     }
+    let aside = other("").file_name().unwrap().to_str().map(|id| format!(".unpublished-forgotten-{id}"));
+    std::fs::write(archive.with_file_name(aside.unwrap()), "").unwrap();
+    let unborn = archive.with_file_name("20200101T000000Z-full-00c0ffe0.json");
+    std::fs::copy(archive.with_extension("json"), unborn).unwrap();
     std::fs::copy(&archive, archive.with_file_name(".unpublished-7.csbackup")).unwrap();
     std::fs::copy(&archive, archive.with_file_name("somebody's own file.json")).unwrap();
     // A set in a directory, and its run, in the same place.
@@ -129,6 +134,21 @@ fn what_a_death_between_two_names_left_is_swept() {
     let swept = medium.sweep(&world.ca.authority()).unwrap();
     assert_eq!(swept.len(), 3, "{swept:?}");
     assert_eq!(files(&world).len(), 8, "{:?}", files(&world));
+    assert_eq!(states(&medium), [SetState::Good]);
+}
+
+#[test]
+fn what_is_known_of_an_archive_that_was_moved_away_is_not_swept() {
+    let (world, pair) = (World::new(&plain_life()), Pair::new());
+    let medium = host(&world, &pair);
+    run(&world, &medium, Requested::Full).unwrap();
+    let archive = medium.path_of(&catalogue(&medium).sets()[0]);
+    let before = files(&world);
+    let away = world.folder().join("tape.csbackup");
+    std::fs::rename(&archive, &away).unwrap();
+    assert_eq!(medium.sweep(&world.ca.authority()).unwrap(), [] as [String; 0]);
+    std::fs::rename(&away, &archive).unwrap();
+    assert_eq!(files(&world), before);
     assert_eq!(states(&medium), [SetState::Good]);
 }
 

@@ -54,7 +54,7 @@ fn plan<'a>(args: &Forget, catalogue: &'a Catalogue, now: Now) -> anyhow::Result
         return Ok(plan_forget(catalogue, &args.keep(), now)?);
     }
     let named: Result<Vec<&StoredSet>, _> = args.sets.iter().map(|set| catalogue.find(set)).collect();
-    Ok(plan_forget_named(catalogue, &named?, now)?)
+    Ok(plan_forget_named(catalogue, &named?, args.accept_unreadable, now)?)
 }
 
 /// Everything is planned again under the lock: what goes is what was shown, and only while it still may.

@@ -3,18 +3,15 @@
 use std::env;
 use std::io;
 
-use aes256ctr_poly1305aes::aead::{Aead, Nonce};
-use aes256ctr_poly1305aes::{Aes256CtrPoly1305Aes, Key};
 use csbackup::StoreTrouble;
 use rustic_core::repofile::MasterKey;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use zeroize::Zeroizing;
 
 use super::{LockFiles, MAX_SIZE, STALE};
 use crate::error::StoreError;
+use crate::sealed::{open, seal};
 
 /// The content of a lock file: restic's fields and one of ours, which restic ignores.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -107,12 +104,7 @@ impl Body {
         let failed =
             |what: String| StoreError::new(StoreTrouble::Failed, format!("cannot write a lock: {what}"));
         let text = serde_json::to_vec(self).map_err(|error| failed(error.to_string()))?;
-        let mut nonce = Nonce::<Aes256CtrPoly1305Aes>::default();
-        getrandom::fill(&mut nonce).map_err(|error| failed(error.to_string()))?;
-        let sealed = cipher(master).and_then(|cipher| cipher.encrypt(&nonce, text.as_slice()).ok());
-        let sealed = sealed.ok_or_else(|| failed("it cannot be encrypted".to_owned()))?;
-        let content = [nonce.as_slice(), &sealed].concat();
-        let name: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let (name, content) = seal(master, &text).map_err(|error| failed(error.to_owned()))?;
         files.write(&name, &content)?;
         Ok(name)
     }
@@ -127,10 +119,7 @@ impl Body {
     }
 
     fn decode(content: &[u8], master: &MasterKey) -> Result<Self, String> {
-        let (nonce, sealed) = content.split_at_checked(16).ok_or("it is too short")?;
-        let nonce = Nonce::<Aes256CtrPoly1305Aes>::from_slice(nonce);
-        let cipher = cipher(master).ok_or("the repository's key has an unknown form")?;
-        let plain = cipher.decrypt(nonce, sealed).map_err(|_| "it cannot be decrypted")?;
+        let plain = open(master, content)?;
         // Format version 2 compresses it, and says so by a first byte of 2.
         let text = match plain.split_first() {
             Some((2, compressed)) => expand(compressed).map_err(|error| error.to_string())?,
@@ -142,12 +131,6 @@ impl Body {
 
 fn expand(compressed: &[u8]) -> io::Result<Vec<u8>> {
     zstd::bulk::decompress(compressed, MAX_SIZE)
-}
-
-/// The repository's cipher; `None` when its key has not the size it must have.
-fn cipher(master: &MasterKey) -> Option<Aes256CtrPoly1305Aes> {
-    let key = Zeroizing::new([&*master.encrypt, &*master.mac.k, &*master.mac.r].concat());
-    (key.len() == 64).then(|| Aes256CtrPoly1305Aes::new(Key::from_slice(&key)))
 }
 
 /// This host, and processes on it.

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use csbackup::StoreTrouble;
 use rustic_core::repofile::MasterKey;
 
 use super::{Claim, LockFiles, RepositoryLock, sweep};
@@ -27,7 +26,7 @@ struct Kept {
 enum Reading {
     #[default]
     NotAsked,
-    /// `None`: the store takes no lock.
+    /// `None`: it could not be taken.
     Asked(#[expect(dead_code, reason = "it is held, not used")] Option<Arc<RepositoryLock>>),
 }
 
@@ -63,21 +62,16 @@ impl Locks {
         held.map_or_else(|| self.take(&Claim::shared(doing)), Ok)
     }
 
-    /// Keeps others from pruning what is read from now on. A store that takes no lock is read without.
-    ///
-    /// # Errors
-    /// [`StoreTrouble::Locked`] when somebody holds an exclusive lock.
-    pub(crate) fn for_reading(&self) -> Result<(), StoreError> {
+    /// Keeps others from pruning what is read from now on. Where that cannot be, it is read without: a restore
+    /// does not wait for a lock that somebody left behind, and what is pruned beneath it is missed at once.
+    pub(crate) fn for_reading(&self) {
         let mut kept = self.kept();
         if kept.taken.strong_count() > 0 || matches!(kept.reading, Reading::Asked(_)) {
-            return Ok(());
+            return;
         }
         let claim = Claim::shared("a program that reads");
-        match RepositoryLock::take(self.files.clone(), self.master.clone(), &claim) {
-            Err(error) if error.trouble == StoreTrouble::Locked => return Err(error),
-            taken => kept.reading = Reading::Asked(taken.ok().map(Arc::new)),
-        }
-        Ok(())
+        let taken = RepositoryLock::take(self.files.clone(), self.master.clone(), &claim);
+        kept.reading = Reading::Asked(taken.ok().map(Arc::new));
     }
 
     /// Removes stale locks, and says whose they were.

@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustic_core::{FileType, Id};
+
 use super::*;
+use crate::Location;
+use crate::gate::Gated;
+use crate::store::{self, StoreOptions};
 
 /// Lock files that may refuse, and let somebody else in between two steps.
 #[derive(Default)]
@@ -202,14 +207,14 @@ fn a_store_that_deletes_nothing_can_be_locked() {
 fn reading_locks_once_and_gives_way_to_an_exclusive_lock_of_its_own() {
     let place = Place::new();
     let locks = Locks::new(place.memory.clone(), place.master.clone());
-    locks.for_reading().unwrap();
-    locks.for_reading().unwrap();
+    locks.for_reading();
+    locks.for_reading();
     assert_eq!(place.memory.files().len(), 1);
     let exclusive = locks.take(&Claim::exclusive("prune")).unwrap();
-    locks.for_reading().unwrap();
+    locks.for_reading();
     assert_eq!(place.memory.files().len(), 1);
     drop(exclusive);
-    locks.for_reading().unwrap();
+    locks.for_reading();
     assert_eq!(place.memory.files().len(), 1);
 }
 
@@ -218,9 +223,40 @@ fn what_takes_no_lock_is_read_without_one() {
     let place = Place::new();
     place.memory.refuses_to_write.store(true, Ordering::SeqCst);
     let locks = Locks::new(place.memory.clone(), place.master.clone());
-    locks.for_reading().unwrap();
+    locks.for_reading();
     place.memory.refuses_to_write.store(false, Ordering::SeqCst);
     place.others(|body| body.exclusive = true);
     let locks = Locks::new(place.memory.clone(), place.master.clone());
-    assert_eq!(locks.for_reading().unwrap_err().trouble, StoreTrouble::Locked);
+    locks.for_reading();
+    assert_eq!(place.memory.files().len(), 1, "only the other's");
+}
+
+#[test]
+fn a_run_after_a_run_is_not_locked_out_by_what_could_not_be_removed() {
+    let place = Place::new();
+    place.memory.refuses_to_remove.store(true, Ordering::SeqCst);
+    drop(place.take(&run("ca01")).unwrap());
+    assert_eq!(place.memory.files().len(), 1);
+    place.take(&run("ca01")).unwrap();
+}
+
+#[test]
+fn under_a_lock_that_was_lost_nothing_is_removed() {
+    let place = Place::new();
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::Local(folder.path().to_owned());
+    let store = store::open(&location, "ca", &StoreOptions::default()).unwrap();
+    store.create().unwrap();
+    let ids = [Id::random(), Id::random()];
+    for id in &ids {
+        store.write_bytes(FileType::Index, id, false, vec![1].into()).unwrap();
+    }
+    let lock = Arc::new(place.take(&Claim::exclusive("prune")).unwrap());
+    let guarded = Gated::under(&lock, &store);
+    guarded.remove(FileType::Index, &ids[0], false).unwrap();
+    place.memory.files().clear();
+    guarded.remove(FileType::Index, &ids[1], false).unwrap_err();
+    drop(lock);
+    guarded.remove(FileType::Index, &ids[1], false).unwrap_err();
+    assert_eq!(store.list(FileType::Index).unwrap(), [ids[1]]);
 }

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use csbackup::StoreTrouble;
@@ -15,6 +16,9 @@ use crate::error::StoreError;
 
 /// How the names of files end that are not whole yet.
 const TEMPORARY: &str = ".tmp";
+
+/// A file that is not whole and was not written to for so long is left over.
+const ABANDONED: Duration = Duration::from_hours(1);
 
 /// One repository in a folder.
 #[derive(Debug)]
@@ -87,25 +91,27 @@ impl LocalStore {
     /// Makes all names durable. Packs wait for it until an index or a snapshot is written: one by one they
     /// would cost a synchronisation each. Windows keeps names with the files.
     fn settle(&self) -> io::Result<()> {
-        let folders = std::mem::take(&mut *self.touched());
+        // Held to the end: who finds it empty relies on the names being durable.
+        let mut touched = self.touched();
         if !cfg!(windows) {
-            for folder in folders {
+            for folder in &*touched {
                 File::open(folder)?.sync_all()?;
             }
         }
+        touched.clear();
         Ok(())
     }
 
     /// Removes files that a writer left behind when it died; says which.
     pub(super) fn sweep_temporary(&self) -> Result<Vec<String>, StoreError> {
         let mut folders: Vec<_> = ALL_FILE_TYPES.iter().map(|kind| self.root.join(kind.dirname())).collect();
-        folders.push(self.root.clone());
+        folders.extend([self.root.clone(), self.root.join("locks")]);
         folders.extend((0..=u8::MAX).map(|byte| self.root.join(format!("data/{byte:02x}"))));
         let mut swept = Vec::new();
         for folder in folders {
             for path in temporaries(&folder).map_err(failed("list", &folder))? {
-                if abandoned(&path) {
-                    fs::remove_file(&path).map_err(failed("remove", &path))?;
+                // What may not be removed stays; it harms nothing.
+                if abandoned(&path) && fs::remove_file(&path).is_ok() {
                     swept.push(path.display().to_string());
                 }
             }
@@ -126,9 +132,14 @@ fn write_new(path: &Path, content: BytesList) -> io::Result<File> {
     Ok(file)
 }
 
-/// Is nobody writing this file?
+/// Is nobody writing this file? Not every share knows the locks of other machines, and a file is a moment
+/// older than its lock: it must be old, too.
 fn abandoned(path: &Path) -> bool {
-    File::options().write(true).open(path).is_ok_and(|file| file.try_lock().is_ok())
+    let is_old = |file: &File| {
+        let changed = file.metadata().and_then(|metadata| metadata.modified());
+        changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age >= ABANDONED))
+    };
+    File::options().write(true).open(path).is_ok_and(|file| is_old(&file) && file.try_lock().is_ok())
 }
 
 fn temporaries(folder: &Path) -> io::Result<Vec<PathBuf>> {

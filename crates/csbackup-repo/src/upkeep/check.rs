@@ -87,6 +87,11 @@ pub(super) fn check(opened: &Opened, options: &CheckOptions) -> Result<CheckRepo
     }
     let damaged = data::read(opened, options.read_data, &inventory, &mut report)?;
     let snapshots = opened.snapshots()?;
+    for snapshot in opened.unreadable() {
+        let text = format!("snapshot {} cannot be read: {}", snapshot.id.to_hex().as_str(), snapshot.reason);
+        let hint = "it was a set, or what was noted of one; `csbackup repair` removes it";
+        report.add(Severity::Error, "snapshot-unreadable", text, hint);
+    }
     let orphaned = orphaned_notes(&snapshots).len();
     if orphaned > 0 {
         let text = format!("{orphaned} notes belong to sets that are not there");
@@ -119,7 +124,9 @@ fn packs(inventory: &Inventory, report: &mut CheckReport) {
             "{} packs are in no index: left by a run that was interrupted, or the index has lost them",
             inventory.unindexed()
         );
-        report.add(Severity::Info, "packs-unindexed", text, "`csbackup prune` removes what no set needs");
+        let hint =
+            "if a set lacks data, `csbackup repair` looks for it in them; else `csbackup prune` removes them";
+        report.add(Severity::Info, "packs-unindexed", text, hint);
     }
     if inventory.gone() > 0 {
         let text = format!("{} packs that were to be deleted are gone already", inventory.gone());

@@ -10,6 +10,7 @@ use csbackup::Error;
 use rustic_core::LimitOption;
 
 use crate::Repositories;
+use crate::gate::Gated;
 
 /// How much is pruned.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -85,14 +86,22 @@ impl Repositories {
     /// Then nothing that is needed is gone.
     pub fn prune(&self, ca_name: &str, options: &PruneOptions) -> Result<PruneReport, Error> {
         let opened = self.open_ca(ca_name)?;
-        let _lock = self.alone(&opened, options.dry_run, "a pruning")?;
+        let lock = self.alone(&opened, options.dry_run, "a pruning")?;
         let mut how = rustic_core::PruneOptions::default().instant_delete(options.instant);
+        if options.instant {
+            // What was marked earlier does not wait either.
+            how.keep_delete = Default::default();
+        }
         if let Some(limit) = options.max_unused {
             // Who wants less than the usual wants it at the price of more writing.
             how = how.max_unused(limit).max_repack(LimitOption::Unlimited);
         }
         let report = opened.run("prune the repository", || {
-            let repo = opened.handle()?;
+            let repo = match &lock {
+                // Whose lock was lost removes nothing: somebody may have begun to count on it.
+                Some(lock) => opened.handle_on(&Gated::under(lock, &opened.store))?,
+                None => opened.handle()?,
+            };
             let plan = repo.prune_plan(&how)?;
             let (size, marked) = (plan.stats.size_sum(), plan.stats.size_to_delete);
             let dropped = size.remove + size.repackrm + plan.stats.size_unref;

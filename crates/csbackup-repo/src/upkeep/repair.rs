@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use csbackup::{Error, Lock};
+use csbackup::Error;
 use rustic_core::{FileType, RepairIndexOptions};
 
 use super::check::{CheckOptions, CheckReport, check};
 use super::inventory::Inventory;
 use super::removal::{orphaned_notes, remove_orphaned_notes};
 use crate::Repositories;
-use crate::lock::Claim;
+use crate::lock::{Claim, RepositoryLock};
 use crate::opened::Opened;
 
 /// What a repair did (or would do), and what is left.
@@ -47,6 +47,8 @@ impl Repositories {
         let gone = step(inventory.gone(), "packs that are gone already are taken out of the index");
         let orphaned = orphaned_notes(&opened.snapshots()?).len();
         let orphaned = step(orphaned, "notes of sets that are not there are removed");
+        let unreadable = opened.unreadable();
+        step(unreadable.len(), "snapshots that nobody can read any more are removed");
         if dry_run {
             return Ok(RepairReport { steps, after: None });
         }
@@ -55,6 +57,10 @@ impl Repositories {
         }
         if orphaned {
             remove_orphaned_notes(&opened)?;
+        }
+        for snapshot in unreadable {
+            opened
+                .run("remove a snapshot", || opened.store.remove(FileType::Snapshot, &snapshot.id, false))?;
         }
         opened.forget_known();
         let after = check(&opened, &CheckOptions::default())?;
@@ -67,11 +73,11 @@ impl Repositories {
         opened: &Arc<Opened>,
         dry_run: bool,
         doing: &str,
-    ) -> Result<Option<Box<dyn Lock>>, Error> {
+    ) -> Result<Option<Arc<RepositoryLock>>, Error> {
         if dry_run {
             return Ok(None);
         }
-        Ok(Some(Box::new(opened.lock(&Claim::exclusive(doing))?)))
+        opened.lock(&Claim::exclusive(doing)).map(Some)
     }
 }
 

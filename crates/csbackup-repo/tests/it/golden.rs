@@ -93,6 +93,24 @@ fn the_golden_set_is_restored_as_the_database_it_was_made_from() {
     assert!(database.unwrap().1 == plain_life()[0].database());
 }
 
+#[test]
+fn a_set_is_known_by_its_manifest_when_a_tool_dropped_its_description() {
+    let (place, medium) = golden();
+    let known = |medium: &Repositories| -> Vec<_> {
+        Catalogue::load(medium, None).unwrap().sets().iter().map(|set| set.manifest.clone()).collect()
+    };
+    let before = known(&medium);
+    let repo = raw::open(&folder_of_ca(&place), PASSWORD);
+    for old in repo.get_all_snapshots().unwrap() {
+        if old.tags.contains("adcs") {
+            let id = old.id;
+            repo.save_snapshots(vec![SnapshotFile { description: None, ..old }]).unwrap();
+            repo.delete_snapshots(&[id]).unwrap();
+        }
+    }
+    assert_eq!(known(&repositories(place.path())), before);
+}
+
 fn refused(medium: &Repositories) {
     match Catalogue::load(medium, Some(&authority())).map(|catalogue| catalogue.sets().len()) {
         Err(Error::Store { trouble: StoreTrouble::UnknownFormat, .. }) => {}

@@ -113,8 +113,8 @@ fn two_hosts_at_the_same_time_both_leave_good_sets() {
     let other = opened(&one);
     let options = BackupOptions { kind: Requested::Full, ..BackupOptions::default() };
     let both = Barrier::new(2);
-    let meet = At::new(midway, || drop(both.wait()));
-    let meet_too = At::new(midway, || drop(both.wait()));
+    let meet = At::new(midway, || _ = both.wait());
+    let meet_too = At::new(midway, || _ = both.wait());
     thread::scope(|scope| {
         let run = scope.spawn(|| two.run_observed(&mut two.ca.connect(), &other, &options, &meet_too));
         one.run_observed(&mut one.ca.connect(), &medium, &options, &meet).unwrap();

@@ -59,4 +59,5 @@ fn what_the_store_lost_is_stored_again_by_the_next_run() {
     let catalogue = Catalogue::load(&medium, None).unwrap();
     let report = verify_set(&medium, &catalogue, &outcome.sets[0], VerifyLevel::Stream, &Quiet).unwrap();
     assert_eq!(report.findings, []);
+    assert_eq!(catalogue.state(&catalogue.sets()[0]), SetState::Misread, "until it is read whole again");
 }

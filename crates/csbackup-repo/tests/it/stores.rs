@@ -101,7 +101,7 @@ fn a_chain_is_stored_and_comes_back_whole(location: &str, options: StoreOptions)
         world.ca.advance().ok();
     }
     let fresh = self::medium(location, options);
-    let catalogue = Catalogue::load(&fresh, Some(&world.ca.authority())).unwrap();
+    let catalogue = Catalogue::load(&fresh, Some(world.ca.authority())).unwrap();
     assert_eq!(catalogue.sets().len(), 3);
     for set in catalogue.sets() {
         assert_eq!(errors(&fresh, set), Vec::<String>::new());

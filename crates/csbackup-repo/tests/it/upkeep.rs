@@ -122,6 +122,7 @@ fn what_is_forgotten_gives_its_space_back_and_what_is_kept_stays_as_it_is() {
         opened(&world).prune(&name, &PruneOptions { instant: true, ..PruneOptions::default() }).unwrap();
     assert!(deleted.deleted > 0, "{deleted:?}");
     assert!(stored(&world) < before);
+    assert_eq!(deleted.waiting, 0);
     assert_whole(&world, sets - gone);
     assert_eq!(check(&world, ReadData::All).findings, []);
 }
@@ -154,6 +155,17 @@ fn a_set_on_hold_stays_in_the_repository() {
     let medium = opened(&world);
     let held = medium.load(&oldest).unwrap();
     assert_eq!(held.hold(OffsetDateTime::now_utc()).unwrap().reason, "court order");
+}
+
+#[test]
+fn a_repository_that_cannot_be_opened_hides_no_other() {
+    let world = two_chains();
+    opened(&world).init("Another CA", 1 << 20).unwrap();
+    let sets = Catalogue::load(&opened(&world), None).unwrap().sets().len();
+    fs::write(world.folder().join("repository/Another CA/config"), "torn").unwrap();
+    let catalogue = Catalogue::load(&opened(&world), None).unwrap();
+    assert_eq!((catalogue.sets().len(), catalogue.unreadable.len()), (sets, 1));
+    assert!(catalogue.unreadable[0].to_string().contains("Another CA"));
 }
 
 #[test]
@@ -204,6 +216,24 @@ fn a_missing_pack_is_found_with_the_sets_that_need_it() {
 }
 
 #[test]
+fn a_sweep_takes_out_of_the_index_what_is_lost_and_nothing_else() {
+    let world = two_chains();
+    let lost = files(&world, "data").remove(0);
+    fs::remove_file(&lost).unwrap();
+    let indexes = files(&world, "index");
+    let swept = opened(&world).sweep(&authority()).unwrap();
+    assert!(swept[0].contains("the store has lost 1 packs"), "{swept:?}");
+    let report = check(&world, ReadData::All);
+    assert!(!codes(&report).contains(&"packs-missing"), "{report:?}");
+    assert!(!report.findings.iter().any(|finding| finding.code == "packs-unindexed"), "{report:?}");
+    let kept = files(&world, "index").into_iter().filter(|index| indexes.contains(index)).count();
+    assert_eq!(kept, indexes.len() - 1, "one named the lost pack");
+    assert_eq!(opened(&world).sweep(&authority()).unwrap(), [] as [&str; 0], "told once");
+    let lost = Catalogue::load(&opened(&world), None).unwrap();
+    assert!(lost.sets().iter().any(|set| lost.state(set) == SetState::Misread));
+}
+
+#[test]
 fn a_lost_index_is_found_and_mended() {
     for (lose, code) in [(true, "set-unindexed"), (false, "index-damaged")] {
         let world = two_chains();
@@ -227,7 +257,7 @@ fn a_lost_index_is_found_and_mended() {
 }
 
 #[test]
-fn notes_without_their_set_are_swept() {
+fn notes_without_their_set_are_found_and_removed() {
     let world = two_chains();
     let mut orphaned = 0;
     for snapshot in files(&world, "snapshots") {
@@ -235,17 +265,47 @@ fn notes_without_their_set_are_swept() {
         fs::remove_file(&snapshot).unwrap();
         // Without the one that says whose repository it is nobody opens it.
         if opened(&world).ca_names().is_ok() {
-            let found = check(&world, ReadData::Nothing);
-            if found.findings.iter().any(|finding| finding.code == "notes-orphaned") {
+            let is_orphaned =
+                |report: &CheckReport| report.findings.iter().any(|finding| finding.code == "notes-orphaned");
+            if is_orphaned(&check(&world, ReadData::Nothing)) {
                 orphaned += 1;
-                let swept = opened(&world).sweep(&authority()).unwrap();
-                assert!(swept.iter().any(|text| text.contains("notes of sets")), "{swept:?}");
-                let found = check(&world, ReadData::Nothing);
-                assert!(!found.findings.iter().any(|finding| finding.code == "notes-orphaned"));
+                let repaired = opened(&world).repair(&authority().name, false).unwrap();
+                assert!(repaired.steps.iter().any(|text| text.contains("notes of sets")), "{repaired:?}");
+                assert!(!is_orphaned(&repaired.after.unwrap()));
             }
         }
         fs::write(&snapshot, bytes).unwrap();
     }
     let sets = Catalogue::load(&opened(&world), None).unwrap().sets().len();
     assert_eq!(orphaned, sets);
+}
+
+#[test]
+fn a_damaged_snapshot_hides_no_other_and_is_removed_by_a_repair() {
+    let world = two_chains();
+    let sets = Catalogue::load(&opened(&world), None).unwrap().sets().len();
+    let listed = files(&world, "snapshots");
+    for (number, snapshot) in listed.iter().enumerate() {
+        let bytes = fs::read(snapshot).unwrap();
+        fs::write(snapshot, &bytes[..bytes.len() - 1]).unwrap();
+        match Catalogue::load(&opened(&world), None) {
+            Ok(catalogue) if catalogue.sets().is_empty() => {
+                let said = catalogue.unreadable[0].to_string();
+                assert!(said.contains("whose repository it is cannot be read"), "{said}");
+            }
+            Ok(catalogue) => {
+                assert_eq!(catalogue.unreadable.len(), 1);
+                assert!(catalogue.unreadable[0].to_string().contains("csbackup repair"));
+                assert!(catalogue.sets().len() >= sets - 1);
+                assert!(codes(&check(&world, ReadData::Nothing)).contains(&"snapshot-unreadable"));
+                if number == listed.len() - 1 {
+                    let repaired = opened(&world).repair(&authority().name, false).unwrap();
+                    assert!(!codes(&repaired.after.unwrap()).contains(&"snapshot-unreadable"));
+                    assert!(!snapshot.exists());
+                }
+            }
+            Err(error) => panic!("{error}"),
+        }
+        fs::write(snapshot, bytes).unwrap();
+    }
 }

@@ -85,26 +85,22 @@ impl<'a> Copies<'a> {
     /// # Errors
     /// Why they are too few.
     pub(super) fn suffice(&mut self, set: &StoredSet) -> Result<(), String> {
-        let wanted = self.wanted();
+        let (wanted, mut held, mut lacking) = (self.wanted(), 0, String::new());
         if wanted == 0 {
             return Ok(());
         }
         let catalogue = Catalogue::load(self.near, Some(&self.ca)).map_err(|error| reason(&error))?;
-        let mut held = 0;
         for far in &mut self.far {
-            if held < wanted {
-                far.catch_up(self.near, &catalogue, &self.ca, self.options.verify_store, self.observer);
-                held += usize::from(far.holds(set, &self.ca));
+            match far.bring(self.near, &catalogue, set, &self.ca, self.observer) {
+                Ok(()) => held += 1,
+                Err(why) => lacking.push_str(&format!("; `{}`: {why}", far.outcome.place)),
+            }
+            if held == wanted {
+                return Ok(());
             }
         }
-        if held == wanted {
-            return Ok(());
-        }
-        let lacking = self.far.iter().filter_map(|far| {
-            far.outcome.behind.as_ref().map(|why| format!("; `{}`: {why}", far.outcome.place))
-        });
         let (asked, held) = (wanted + 1, held + 1);
-        Err(format!("{asked} places are to hold the set first, {held} do{}", lacking.collect::<String>()))
+        Err(format!("{asked} places are to hold the set first, {held} do{lacking}"))
     }
 
     /// Copies all that is missing, when the CA's session is over.
@@ -112,14 +108,9 @@ impl<'a> Copies<'a> {
         if self.far.iter().any(|far| far.lock.is_some()) {
             match Catalogue::load(self.near, Some(&self.ca)) {
                 Ok(catalogue) => {
+                    let extent = self.options.verify_store;
                     for far in &mut self.far {
-                        far.catch_up(
-                            self.near,
-                            &catalogue,
-                            &self.ca,
-                            self.options.verify_store,
-                            self.observer,
-                        );
+                        far.catch_up(self.near, &catalogue, &self.ca, extent, self.observer);
                     }
                 }
                 Err(error) => {
@@ -147,6 +138,7 @@ fn open(medium: &dyn Medium, ca: &Authority, observer: &dyn Observer) -> Result<
 }
 
 impl Far<'_> {
+    /// Copies all that it lacks.
     fn catch_up(
         &mut self,
         near: &dyn Medium,
@@ -158,17 +150,64 @@ impl Far<'_> {
         if self.lock.is_none() {
             return;
         }
-        let (from, to) = (near, self.medium);
-        let report = match Catalogue::load(to, Some(ca)) {
-            Ok(there) => Copying { from, sets, to, there: &there, extent, observer }.run(Missing::Newer),
+        let left = self.copy(ca, observer, |to, there| {
+            Copying { from: near, sets, to, there, extent, observer }.run(Missing::Newer)
+        });
+        let unreadable =
+            || sets.unreadable.first().map(|error| format!("a set cannot be read where it is: {error}"));
+        if self.lock.is_some() {
+            self.outcome.behind = left.or_else(unreadable);
+        }
+    }
+
+    /// Copies a set and what it needs.
+    ///
+    /// # Errors
+    /// Why it does not hold all of that, read back whole.
+    fn bring(
+        &mut self,
+        near: &dyn Medium,
+        sets: &Catalogue,
+        set: &StoredSet,
+        ca: &Authority,
+        observer: &dyn Observer,
+    ) -> Result<(), String> {
+        let left = self.lock.is_some().then(|| {
+            self.copy(ca, observer, |to, there| {
+                Copying { from: near, sets, to, there, extent: ReadExtent::Full, observer }.bring(set)
+            })
+        });
+        if self.lock.is_none() {
+            return Err(self.outcome.behind.clone().unwrap_or_default());
+        }
+        if let Some(left) = left.flatten() {
+            return Err(left);
+        }
+        let there = Catalogue::load(self.medium, Some(ca)).map_err(|error| reason(&error))?;
+        let copy = there.sets().iter().find(|copy| copy.id == set.id);
+        match copy.map(|copy| there.state(copy)) {
+            Some(SetState::Good) => Ok(()),
+            Some(state) => Err(format!("its copy is {state}")),
+            None => Err("it is not there".to_owned()),
+        }
+    }
+
+    /// What stays behind, if anything. When that is the place's doing, it is given up.
+    fn copy(
+        &mut self,
+        ca: &Authority,
+        observer: &dyn Observer,
+        go: impl FnOnce(&dyn Medium, &Catalogue) -> CopyReport,
+    ) -> Option<String> {
+        let report = match Catalogue::load(self.medium, Some(ca)) {
+            Ok(there) => go(self.medium, &there),
             Err(error) => CopyReport { stopped: Some(error), ..CopyReport::default() },
         };
-        let CopyReport { copied, left, stopped, .. } = report;
-        self.outcome.copied.extend(copied);
-        self.outcome.behind = left.first().map(|(set, why)| format!("{set} is not copied: {why}"));
-        if let Some(error) = stopped {
+        self.outcome.copied.extend(report.copied);
+        if let Some(error) = report.stopped {
             self.give_up(&reason(&error), observer);
         }
+        report.left.first().map(|(set, why)| format!("{set} stays behind: {why}"))
     }
 
     /// It is not asked again in this run.
@@ -178,14 +217,5 @@ impl Far<'_> {
         }
         self.lock = None;
         self.outcome.behind = Some(why.to_owned());
-    }
-
-    /// Does it hold a set, and what that needs, read back whole?
-    fn holds(&self, set: &StoredSet, ca: &Authority) -> bool {
-        let there = self.lock.as_ref().and_then(|_| Catalogue::load(self.medium, Some(ca)).ok());
-        there.is_some_and(|there| {
-            let copy = there.sets().iter().find(|copy| copy.id == set.id);
-            copy.is_some_and(|copy| there.state(copy) == SetState::Good)
-        })
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn lost_requests(run: &Run<'_>, new: &StoredSet) -> Option<String> {
         return None;
     }
     Some(format!(
-        "the newest request of the CA is number {now}, {} has number {before}: the CA went back in time, it was reverted or restored",
+        "the newest request of the CA is number {now}, {} has number {before}: the CA went back in time (it was reverted or restored), or its newest rows were deleted",
         old.id
     ))
 }

@@ -2,19 +2,20 @@
 
 use crate::Error;
 use crate::medium::{Medium, ReadBack, StoredSet};
-use crate::note::NoteBody;
+use crate::note::{Note, NoteBody};
 
-/// Appends to `copy`, in `to`, the notes of `set` that it does not have. How a set was read back on one
-/// medium says nothing of another.
+/// Appends to `copy`, in `to`, the notes of `set` that it does not have, as they are. How a set was read back
+/// on one medium says nothing of another.
 ///
 /// # Errors
 /// The medium's.
 pub(crate) fn carry_notes(set: &StoredSet, to: &dyn Medium, copy: &StoredSet) -> Result<(), Error> {
+    let carried = |note: &Note| Note { copied: true, ..note.clone() };
     // The same can be noted more than once: a hold, its end, a hold.
-    let mut there: Vec<&NoteBody> = copy.notes.iter().map(|note| &note.body).collect();
+    let mut there: Vec<Note> = copy.notes.iter().map(carried).collect();
     for note in &set.notes {
         let of_medium = match note.body {
-            NoteBody::ReadBack { .. } | NoteBody::Unknown => true,
+            NoteBody::ReadBack { .. } | NoteBody::Copied { .. } | NoteBody::Unknown => true,
             // What was found wrong may be the medium's doing.
             NoteBody::Verified { .. } => set.read_back() == Some(ReadBack::Bad),
             _ => false,
@@ -22,11 +23,12 @@ pub(crate) fn carry_notes(set: &StoredSet, to: &dyn Medium, copy: &StoredSet) ->
         if of_medium {
             continue;
         }
-        match there.iter().position(|body| **body == note.body) {
+        let note = carried(note);
+        match there.iter().position(|known| *known == note) {
             Some(position) => {
                 there.swap_remove(position);
             }
-            None => to.note(copy, note.body.clone())?,
+            None => to.append(copy, note)?,
         }
     }
     Ok(())

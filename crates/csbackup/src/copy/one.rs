@@ -25,22 +25,44 @@ pub(crate) enum Stopped {
 }
 
 /// Copies a set, reads it back and notes there what is known of it. The lock of `to` is held.
+///
+/// A `misread` copy makes room when the new one is there in whole but for its name.
 pub(crate) fn copy_one(
     from: &dyn Medium,
     to: &dyn Medium,
     set: &StoredSet,
+    misread: Option<&StoredSet>,
     extent: ReadExtent,
     observer: &dyn Observer,
-) -> Result<StoredSet, Stopped> {
+) -> Result<(), Stopped> {
     let bytes = manifest_of(from, set).map_err(Stopped::Source)?;
     let mut writer = to.begin(&set.manifest.ca.authority()).map_err(Stopped::Target)?;
     for entry in &set.manifest.files {
         copy_file(from, set, entry, &mut *writer, observer)?;
     }
-    let copy = writer.publish(&set.id, &set.manifest, &bytes).map_err(Stopped::Target)?;
-    prove(to, &copy, extent, observer).map_err(Stopped::Target)?;
-    carry_notes(set, to, &copy).map_err(Stopped::Target)?;
-    Ok(copy)
+    if let Some(misread) = misread {
+        observer.warning(&format!("the copy of {} in `{}` is misread: replacing it", set.id, to.location()));
+        make_room(from, to, set, misread).map_err(Stopped::Source)?;
+    }
+    let publish = || {
+        let copy = writer.publish(&set.id, &set.manifest, &bytes)?;
+        let proof = prove(to, &copy, extent, observer);
+        carry_notes(set, to, &copy)?;
+        if let Some(misread) = misread {
+            carry_notes(misread, to, &to.load(&copy)?)?;
+        }
+        proof
+    };
+    publish().map_err(Stopped::Target)
+}
+
+/// Removes a misread copy. What was noted there alone, a hold for one, is noted in `from` first, and that
+/// the copy is owed: a run that dies now, and every failure, leaves that to the next one.
+fn make_room(from: &dyn Medium, to: &dyn Medium, set: &StoredSet, misread: &StoredSet) -> Result<(), Error> {
+    let (place, detail) = (to.location(), Some("its copy was misread and is replaced".to_owned()));
+    from.note(set, NoteBody::Copied { place, good: false, detail })?;
+    carry_notes(misread, from, set)?;
+    to.forget(&[misread])
 }
 
 /// Reads a copy back and notes what came of it.

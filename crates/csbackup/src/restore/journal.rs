@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::{RestorePlan, moves};
-use crate::durable::{create_durable, sync_directory};
+use crate::durable::{self, create_durable, sync_directory};
 use crate::manifest::{Ca, Content, SetId, timestamp};
 use crate::{Error, Observer, Step};
 
@@ -141,7 +141,8 @@ impl Record {
         }
         let root = absolute(&plan.journal)?;
         let folders = items.iter().filter_map(|item| item.target.parent()).chain([root.as_path()]);
-        let made = folders.flat_map(Path::ancestors).filter(|folder| !folder.exists()).map(Path::to_owned);
+        let is_new = |folder: &&Path| folder.try_exists().is_ok_and(|there| !there);
+        let made = folders.flat_map(Path::ancestors).filter(is_new).map(Path::to_owned);
         let registrations = plan.registrations.iter().map(|(set, registration)| RegistrationEntry {
             set: set.clone(),
             database: registration.database.clone(),
@@ -236,10 +237,7 @@ impl Journal {
         let mut journal = Self { root, record, lock };
         // What an earlier restore imported is none of this one's business.
         for name in [super::registry::IMPORT, super::registry::BEFORE, super::registry::SAVED] {
-            let path = journal.file(name);
-            if path.exists() {
-                fs::remove_file(&path).map_err(Error::io("remove", &path))?;
-            }
+            durable::remove_file(&journal.file(name))?;
         }
         super::registry::keep(&journal, &plan.registry)?;
         journal.save(observer)?;

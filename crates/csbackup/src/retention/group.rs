@@ -6,7 +6,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use super::{KeepOptions, Reason};
-use crate::catalogue::{Catalogue, SetState};
+use crate::catalogue::Catalogue;
 use crate::import::UNKNOWN_HOST;
 use crate::manifest::Source;
 use crate::medium::StoredSet;
@@ -75,15 +75,14 @@ impl Group {
         self.places.sort_by_key(|place| (timeline(place).copied(), *place));
     }
 
-    /// The good ones, oldest first.
-    pub(super) fn good<'a>(
+    /// Those that are good or sampled, oldest first.
+    pub(super) fn sound<'a>(
         &'a self,
         catalogue: &'a Catalogue,
     ) -> impl DoubleEndedIterator<Item = usize> + 'a {
-        let good = |place: &usize| {
-            catalogue.sets().get(*place).is_some_and(|set| catalogue.state(set) == SetState::Good)
-        };
-        self.places.iter().copied().filter(good)
+        let is_sound =
+            |place: &usize| catalogue.sets().get(*place).is_some_and(|set| catalogue.state(set).is_base());
+        self.places.iter().copied().filter(is_sound)
     }
 
     /// What the rules keep, and why.
@@ -94,7 +93,7 @@ impl Group {
         now: OffsetDateTime,
     ) -> Vec<(usize, Reason)> {
         let good: Vec<(usize, Option<OffsetDateTime>)> =
-            self.good(catalogue).map(|place| (place, catalogue.sets().get(place).and_then(taken))).collect();
+            self.sound(catalogue).map(|place| (place, catalogue.sets().get(place).and_then(taken))).collect();
         let mut kept: Vec<(usize, Reason)> = Vec::new();
         kept.extend(good.iter().rev().take(keep.last).map(|(place, _)| (*place, Reason::Last(keep.last))));
         let rules: [Rule; 4] = [

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::medium::StoredSet;
-use crate::note::NoteBody;
+use crate::note::{Note, NoteBody};
 
 /// A hold that is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,16 +29,22 @@ impl fmt::Display for Hold {
 impl StoredSet {
     /// The hold that keeps this set at a time; of several the one that lasts longest.
     ///
-    /// Each hold counts by itself, whatever is noted after it, until all are lifted. One whose end cannot be
-    /// read does not end.
+    /// Each hold counts by itself, whatever is noted after it, until all are lifted: at this place, or by a
+    /// later release that came with a copy. One whose end cannot be read does not end.
     pub fn hold(&self, now: OffsetDateTime) -> Option<Hold> {
-        let notes = self.notes.iter().rev().map(|note| &note.body);
-        let in_force = notes.take_while(|body| !matches!(body, NoteBody::Released));
-        let holds = in_force.filter_map(|body| match body {
-            NoteBody::Hold { reason, until } => Some((reason, until)),
+        let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+        let lifts = |release: &Note, hold: &Note| {
+            let later = || time(&release.at).zip(time(&hold.at)).is_some_and(|(r, h)| r >= h);
+            release.body == NoteBody::Released && (!release.copied || later())
+        };
+        let holds = self.notes.iter().enumerate().filter_map(|(place, note)| match &note.body {
+            NoteBody::Hold { reason, until } => {
+                let mut later = self.notes.iter().skip(place);
+                (!later.any(|release| lifts(release, note))).then_some((reason, until))
+            }
             _ => None,
         });
-        let ends = |until: &Option<String>| OffsetDateTime::parse(until.as_deref()?, &Rfc3339).ok();
+        let ends = |until: &Option<String>| time(until.as_deref()?);
         let open = holds.filter(|(_, until)| ends(until).is_none_or(|end| now < end));
         let longest = open.max_by_key(|(_, until)| ends(until).map_or((1, None), |end| (0, Some(end))));
         longest.map(|(reason, until)| Hold { reason: reason.clone(), until: until.clone() })

@@ -11,8 +11,8 @@ use certadm::Call;
 use certsrv::Faulty;
 use csbackup::manifest::SetId;
 use csbackup::{
-    BackupOptions, Catalogue, Directory, MappedFiles, Medium, NoteBody, Observer, Outcome, ReadExtent,
-    Requested, SetState, Step, Stores, TruncationOutcome, VerifyLevel, backup_to, verify_set,
+    BackupOptions, Catalogue, Directory, MappedFiles, Medium, NoteBody, Observer, Outcome, Requested,
+    SetState, Step, Stores, TruncationOutcome, VerifyLevel, backup_to, verify_set,
 };
 use testkit::ca::{authority, plain_life};
 use testkit::world::{World, spawn, tree};
@@ -233,16 +233,6 @@ fn a_new_near_place_numbers_its_sets_behind_those_of_the_far_one() {
     let outcome = world.run_to(&mut world.ca.connect(), stores, &options(2)).unwrap();
     assert_eq!(ids(&far).last(), Some(&outcome.sets[0].id));
     assert_eq!(ids(&far).len(), 3);
-}
-
-#[test]
-fn a_sampled_far_copy_does_not_count() {
-    let world = World::new(&plain_life());
-    let far = far(&world);
-    let sampled = BackupOptions { verify_store: ReadExtent::Sample, ..options(1) };
-    run(&world, &[&far], &sampled);
-    assert!(states(&far).iter().all(|(_, state)| *state == SetState::Sampled));
-    assert_eq!(world.generations(), 1..=6);
 }
 
 /// Operation `at` of the far place goes wrong.

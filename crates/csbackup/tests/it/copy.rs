@@ -35,7 +35,7 @@ fn copied(world: &World, to: &dyn Medium, observer: &dyn Observer) -> CopyReport
     copy(&world.medium, to, &authority(), Missing::All, ReadExtent::Full, observer).unwrap()
 }
 
-fn flip(world: &World, set: &StoredSet, path: &str) {
+pub(crate) fn flip(world: &World, set: &StoredSet, path: &str) {
     let path = world.path_of(set).join(path);
     let mut file = fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
     let mut byte = [0];

@@ -9,7 +9,7 @@ use certadm::{Authority, Call};
 use certsrv::{Fault, FaultRule, Faulty};
 use csbackup::manifest::{FILE_NAME, Kind, Manifest, SetId};
 use csbackup::{
-    BackupOptions, Catalogue, Directory, Error, FileSink, Lock, Medium, NoteBody, Observer, Requested,
+    BackupOptions, Catalogue, Directory, Error, FileSink, Lock, Medium, Note, NoteBody, Observer, Requested,
     SetPath, SetState, SetWriter, StoredSet, TruncationOutcome,
 };
 use dtyp::HResult;
@@ -79,7 +79,7 @@ impl Medium for Bad<'_> {
         self.inner.source(set, path)
     }
 
-    fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
+    fn append(&self, set: &StoredSet, note: Note) -> Result<(), Error> {
         let before = self.notes.fetch_add(1, Ordering::Relaxed);
         match self.vice {
             Vice::NotesOnly(count) if before >= count => Err(Error::Io {
@@ -87,7 +87,7 @@ impl Medium for Bad<'_> {
                 path: "notes.jsonl".into(),
                 source: std::io::ErrorKind::StorageFull.into(),
             }),
-            _ => self.inner.note(set, body),
+            _ => self.inner.append(set, note),
         }
     }
 

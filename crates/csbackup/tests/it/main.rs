@@ -24,6 +24,7 @@ mod last_steps;
 mod liar;
 mod medium;
 mod medium_faults;
+mod owed;
 mod real;
 mod renewed_keys;
 mod restart;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use certadm::Authority;
 use csbackup::manifest::{Manifest, SetId};
-use csbackup::{Directory, Error, FileSink, Lock, Medium, NoteBody, SetPath, SetWriter, StoredSet};
+use csbackup::{Directory, Error, FileSink, Lock, Medium, Note, SetPath, SetWriter, StoredSet};
 
 /// What goes wrong, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,8 +108,8 @@ impl Medium for Troubled {
         self.inner.source(set, path)
     }
 
-    fn note(&self, set: &StoredSet, body: NoteBody) -> Result<(), Error> {
-        self.plan.on(|| self.inner.note(set, body))
+    fn append(&self, set: &StoredSet, note: Note) -> Result<(), Error> {
+        self.plan.on(|| self.inner.append(set, note))
     }
 
     fn forget(&self, sets: &[&StoredSet]) -> Result<(), Error> {

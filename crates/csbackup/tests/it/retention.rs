@@ -94,6 +94,15 @@ fn a_set_that_is_not_good_counts_for_nothing_and_waits_for_a_newer_good_chain() 
 }
 
 #[test]
+fn a_sampled_set_counts_for_the_rules_and_takes_nothing_from_the_newest_good_chain() {
+    let daily = KeepOptions { daily: 2, ..KeepOptions::default() };
+    let sets = ["F~ 11-18", "F 11-19", "F~ 11-20", "F~ 11-21", "I~ 11-22"];
+    let want = ["-no-rule", "+newest-good", "-no-rule", "+daily,newest-good,needed", "+daily,newest-good"];
+    assert_eq!(planned(&sets, &daily), want);
+    assert_eq!(planned(&["F! 11-20", "F~ 11-21"], &last(1)), ["+not-superseded", "+last,newest-good"]);
+}
+
+#[test]
 fn an_increment_that_closes_the_gap_of_an_old_chain_does_not_make_it_the_newest() {
     let sets = ["F 11-20", "F 11-21", "I1 11-21", "I2 11-22"];
     let daily = KeepOptions { daily: 1, ..KeepOptions::default() };
@@ -107,7 +116,7 @@ fn imports_that_look_back_are_forgotten_by_name_only() {
     assert_eq!(planned(&sets, &last(1)), ["-no-rule", "+last,newest-good", "+historic"]);
     let shelf = Shelf::of(&sets);
     let catalogue = shelf.catalogue();
-    let plan = plan_forget_named(&catalogue, &[&catalogue.sets()[2]], Now::Clock(NOW)).unwrap();
+    let plan = plan_forget_named(&catalogue, &[&catalogue.sets()[2]], false, Now::Clock(NOW)).unwrap();
     assert_eq!(fates(&plan), ["-named"]);
 }
 
@@ -115,15 +124,15 @@ fn imports_that_look_back_are_forgotten_by_name_only() {
 fn a_named_set_takes_with_it_what_continues_it() {
     let shelf = Shelf::of(&["F 11-20", "I 11-20", "I 11-21", "F 11-21"]);
     let catalogue = shelf.catalogue();
-    let plan = plan_forget_named(&catalogue, &[&catalogue.sets()[1]], Now::Clock(NOW)).unwrap();
+    let plan = plan_forget_named(&catalogue, &[&catalogue.sets()[1]], false, Now::Clock(NOW)).unwrap();
     assert_eq!(fates(&plan), ["-named", "-continues"]);
     let ids: Vec<_> = plan.forgotten().iter().map(|set| set.manifest.sequence).collect();
     assert_eq!(ids, [3, 2]);
-    let newest = plan_forget_named(&catalogue, &[&catalogue.sets()[3]], Now::Clock(NOW));
+    let newest = plan_forget_named(&catalogue, &[&catalogue.sets()[3]], false, Now::Clock(NOW));
     assert!(newest.unwrap_err().to_string().contains("in the newest good chain"));
     shelf.note(2, hold(None));
     let catalogue = shelf.catalogue();
-    let held = plan_forget_named(&catalogue, &[&catalogue.sets()[0]], Now::Clock(NOW));
+    let held = plan_forget_named(&catalogue, &[&catalogue.sets()[0]], false, Now::Clock(NOW));
     assert!(held.unwrap_err().to_string().contains("on hold"), "it would take a held one with it");
 }
 
@@ -172,6 +181,11 @@ fn a_clock_that_is_off_is_not_believed() {
     let shelf = Shelf::of(&sets);
     assert!(plan_forget(&shelf.catalogue(), &last(1), clock(datetime!(2026-11-22 19:00 UTC))).is_ok());
     assert!(plan_forget(&shelf.catalogue(), &last(1), Now::Given(NOW + Duration::days(900))).is_ok());
+    let catalogue = shelf.catalogue();
+    let named =
+        |now| plan_forget_named(&catalogue, &[&catalogue.sets()[0]], false, now).unwrap_err().to_string();
+    assert!(named(clock(NOW + Duration::hours(3))).contains("more than 48 hours old"), "nor to end a hold");
+    assert!(named(Now::Given(NOW + Duration::hours(3))).contains("in the newest good chain"));
     // What counts is which set came last, not which claims to.
     let sets = ["F 12-24", "F 11-22T19"];
     let shelf = Shelf::of(&sets);
@@ -187,6 +201,16 @@ fn sets_that_cannot_be_read_stop_it() {
     assert!(refused.to_string().contains("1 of the sets cannot be read"), "{refused}");
     let keep = KeepOptions { accept_unreadable: true, ..last(1) };
     assert_eq!(fates(&plan_forget(&catalogue, &keep, Now::Clock(NOW)).unwrap()), ["+last,newest-good"]);
+}
+
+#[test]
+fn sets_that_cannot_be_read_stop_a_named_one_until_that_is_accepted() {
+    let shelf = Shelf::of(&["F 11-19", "F 11-20", "F 11-22"]);
+    shelf.spoil(0);
+    let catalogue = shelf.catalogue();
+    let named = |accept| plan_forget_named(&catalogue, &[&catalogue.sets()[0]], accept, Now::Clock(NOW));
+    assert!(named(false).unwrap_err().to_string().contains("1 of the sets cannot be read"));
+    assert_eq!(fates(&named(true).unwrap()), ["-named"]);
 }
 
 #[test]

@@ -77,34 +77,42 @@ pub(super) fn read(
         }
     };
     let mut damaged = BTreeSet::new();
-    let mut others: Vec<String> = Vec::new();
+    let mut others: Vec<(Severity, String)> = Vec::new();
     for (level, result) in results {
         // The library names these types nowhere; their texts are all there is.
         let (kind, text) = (format!("{result:?}"), result.to_string());
         let kind = kind.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+        let is_error = format!("{level:?}") == "Error";
         match kind {
             // Packs that are missing, and sets that miss something: `packs` and `sets` say it better.
             "PackNotReferenced" | "NoPack" | "PackSizeMismatchIndex" => {}
             "FileBlobNotInIndex" | "SubTreeMissingInIndex" | "ErrorCheckingTrees" => {}
-            _ => match pack_in(&text).filter(|pack| inventory.stored.contains_key(pack)) {
-                Some(pack) if format!("{level:?}") == "Error" => _ = damaged.insert(pack),
-                _ => others.push(text),
+            _ => match pack_in(&text, inventory).filter(|_| is_error) {
+                Some(pack) => _ = damaged.insert(pack),
+                None => {
+                    let severity = if is_error { Severity::Error } else { Severity::Warning };
+                    others.push((severity, text.lines().next().unwrap_or_default().to_owned()));
+                }
             },
         }
     }
+    others.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
     if let Some(first) = damaged.first() {
         let text = format!("{} packs are damaged, the first is {}", damaged.len(), first.to_hex().as_str());
         report.add(Severity::Error, "packs-damaged", text, LOST);
     }
-    if let Some(first) = others.first() {
+    if let Some((worst, first)) = others.first() {
         let text = format!("{} things are not as they should be, the first: {first}", others.len());
-        report.add(Severity::Warning, "check", text, REPAIR);
+        report.add(*worst, "check", text, REPAIR);
     }
     Ok(damaged)
 }
 
-/// The pack that a text is about.
-fn pack_in(text: &str) -> Option<Id> {
-    let words = text.split(|c: char| !c.is_ascii_hexdigit());
-    words.filter(|word| word.len() == 64).find_map(|word| word.parse().ok())
+/// The pack that a text is about: the library names it by its first digits.
+fn pack_in(text: &str, inventory: &Inventory) -> Option<Id> {
+    let named = |word: &&str| word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut words = text.lines().next()?.split(|c: char| !c.is_ascii_alphanumeric()).filter(named);
+    words.find_map(|word| {
+        inventory.stored.keys().find(|pack| pack.to_hex().as_str().starts_with(word)).copied()
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use csbackup::{Medium, Requested, StoreTrouble};
 use testkit::world::{World, tree};
@@ -30,12 +31,15 @@ fn what_a_dead_writer_left_is_swept_and_what_a_live_one_holds_is_not() {
     let set = good(&world, &medium, Requested::Full);
     let before = contents(&medium, &set);
     let data = folders(&folder(&world)).into_iter().find(|path| path.ends_with("snapshots")).unwrap();
-    let (dead, live) = (data.join("dead.tmp"), data.join("live.tmp"));
-    fs::write(&dead, b"half").unwrap();
+    let [dead, live, new] = ["dead.tmp", "live.tmp", "new.tmp"].map(|name| data.join(name));
+    let old = SystemTime::now() - Duration::from_hours(2);
+    fs::File::create(&dead).unwrap().set_modified(old).unwrap();
     let held = fs::File::create(&live).unwrap();
+    held.set_modified(old).unwrap();
     held.lock().unwrap();
+    fs::write(&new, b"half").unwrap();
     medium.sweep(world.ca.authority()).unwrap();
-    assert!(!dead.exists() && live.exists());
+    assert!(!dead.exists() && live.exists() && new.exists());
     drop(held);
     assert_eq!(contents(&medium, &set), before);
 }

@@ -91,7 +91,7 @@ fn trap_9_our_store_returns_the_error() {
     let snapshots = folder(&world).join("snapshots");
     fs::rename(&snapshots, snapshots.with_extension("away")).unwrap();
     fs::write(&snapshots, "not a folder").unwrap();
-    let listed = medium.sets(None);
+    let listed = medium.sets(Some(world.ca.authority()));
     assert!(matches!(listed, Err(Error::Store { .. })), "{:?}", listed.map(|sets| sets.len()));
 }
 

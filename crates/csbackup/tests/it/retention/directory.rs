@@ -49,11 +49,22 @@ fn what_a_forget_that_died_left_is_swept() {
         .unwrap();
     assert!(Catalogue::load(&world.medium, None).unwrap().unreadable.is_empty());
     let swept = world.medium.sweep(&world.ca.authority()).unwrap();
-    assert_eq!(swept.len(), 2, "{swept:?}");
+    assert_eq!(swept.len(), 1, "{swept:?}");
     let left = names(&world.ca_folder());
     assert!(left.iter().all(|name| !name.contains(set.id.as_str())), "{left:?}");
     assert_eq!(world.medium.sweep(&world.ca.authority()).unwrap(), [] as [String; 0]);
     assert_eq!(world.errors(), [] as [String; 0], "the notes of the others are there");
+}
+
+#[test]
+fn the_notes_of_a_set_that_was_moved_away_are_not_swept() {
+    let world = two_chains();
+    let set = world.newest();
+    let away = world.folder().join("away");
+    fs::rename(world.path_of(&set), &away).unwrap();
+    assert_eq!(world.medium.sweep(&world.ca.authority()).unwrap(), [] as [String; 0]);
+    fs::rename(&away, world.path_of(&set)).unwrap();
+    assert_eq!(world.newest(), set);
 }
 
 #[test]

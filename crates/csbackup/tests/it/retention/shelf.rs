@@ -7,7 +7,9 @@ use certadm::Authority;
 use csbackup::manifest::{
     Ca, Content, EseFacts, FileEntry, FindingEntry, Kind, LogFacts, Manifest, SetId, Severity, Source,
 };
-use csbackup::{Catalogue, Error, Lock, Medium, Note, NoteBody, SetPath, SetWriter, SharedSource, StoredSet};
+use csbackup::{
+    Catalogue, Error, Lock, Medium, Note, NoteBody, ReadExtent, SetPath, SetWriter, SharedSource, StoredSet,
+};
 
 pub(super) fn hold(until: Option<&str>) -> NoteBody {
     NoteBody::Hold { reason: "court order".to_owned(), until: until.map(str::to_owned) }
@@ -26,7 +28,7 @@ pub(super) struct Shelf {
 
 impl Shelf {
     /// One set each: `F` full, `I` the next increment of the last chain (`I2`: of the chain of set 2), `H` an
-    /// import that looks back; `!` damaged, `?` unproven; month and day (and hour) of 2026; `@host`, `#stream`.
+    /// import that looks back; `!` damaged, `?` unproven, `~` sampled; month and day (and hour) of 2026; `@host`, `#stream`.
     pub(super) fn of(sets: &[&str]) -> Self {
         let shelf = Self {
             sets: RefCell::default(),
@@ -67,10 +69,9 @@ impl Shelf {
         if what.ends_with('!') {
             manifest.findings.push(finding());
         }
-        let notes = match what.ends_with('?') {
-            true => Vec::new(),
-            false => vec![Note::now(NoteBody::ReadBack { good: true, extent: csbackup::ReadExtent::Full, detail: None })],
-        };
+        let extent = if what.ends_with('~') { ReadExtent::Sample } else { ReadExtent::Full };
+        let read = Note::now(NoteBody::ReadBack { good: true, extent, detail: None });
+        let notes = if what.ends_with('?') { Vec::new() } else { vec![read] };
         sets.push(StoredSet { id: id.unwrap(), manifest, notes, folder });
     }
 
@@ -192,7 +193,7 @@ impl Medium for Shelf {
         unreachable!("not used here")
     }
 
-    fn note(&self, _set: &StoredSet, _body: NoteBody) -> Result<(), Error> {
+    fn append(&self, _set: &StoredSet, _note: Note) -> Result<(), Error> {
         unreachable!("not used here")
     }
 
