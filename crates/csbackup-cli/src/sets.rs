@@ -59,7 +59,9 @@ impl Kept {
     pub(crate) fn existing(sets: &Sets, ca_name: Option<&str>) -> anyhow::Result<Self> {
         let folder = sets.dir.as_ref().or(sets.archive.archive.as_ref());
         match folder {
-            Some(dir) if !dir.is_dir() => Err(NoRepository(dir.display().to_string()).into()),
+            Some(dir) if !dir.is_dir() => {
+                Err(NoRepository(format!("there is no folder `{}`", dir.display())).into())
+            }
             _ => match &sets.archive.archive {
                 Some(root) => Self::archives(root, |root| archive::for_reading(root, &sets.archive)),
                 None => Self::open(sets, ca_name),

@@ -80,7 +80,8 @@ fn runs() -> Vec<Run> {
 /// What is done with sets and repositories later.
 fn upkeep(world: &World) -> Vec<Run> {
     let password = [("CSBACKUP_REPO_PASSWORD", "a new password")];
-    let repository = |args: &[&str]| world.run_with(&password, &[args, &["--repo", "place", "--json"]].concat());
+    let repository =
+        |args: &[&str]| world.run_with(&password, &[args, &["--repo", "place", "--json"]].concat());
     let backup = ["backup", "--ca-dir", "ca", "--type", "full", "--keep-logs"];
     let hold = ["mark", "latest", "--hold", "--reason", "a case"];
     let forget = ["forget", "--keep-last", "1", "--yes", "--prune"];

@@ -111,7 +111,8 @@ impl Killed {
             return;
         }
         let said = run.stdout.clone() + &run.stderr;
-        let command = ["repair", "prune"].into_iter().find(|name| said.contains(&format!("`csbackup {name}")));
+        let command =
+            ["repair", "prune"].into_iter().find(|name| said.contains(&format!("`csbackup {name}")));
         let command = command.unwrap_or_else(|| panic!("no command is named:\n{said}"));
         self.on(place, &[command]).exits(0);
         self.on(place, &["check", "--read-data"]).exits(0);

@@ -143,7 +143,12 @@ impl World {
     /// As [`World::spawn`], with environment variables.
     pub(crate) fn spawn_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Child {
         let mut command = program(self.temp.path(), args);
-        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start the program")
+        command
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("start the program")
     }
 
     /// Rewrites `ca.toml`.
