@@ -12,7 +12,7 @@ use csbackup_repo::{Location, Repositories, StoreCredentials, StoreOptions};
 use crate::archive;
 use crate::args::{RepoAccess, Sets};
 use crate::env;
-use crate::exit::{NoRepository, usage};
+use crate::exit::{Exit, NoRepository, code_of_unreadable, usage};
 use crate::repository::{Purpose, password};
 use crate::windows;
 
@@ -114,7 +114,12 @@ impl Kept {
 
     /// All sets here, or those of one CA.
     pub(crate) fn catalogue(&self, ca_name: Option<&str>) -> anyhow::Result<Catalogue> {
-        let catalogue = Catalogue::load(&**self, None)?;
+        let mut catalogue = Catalogue::load(&**self, None)?;
+        // Where no repository could be opened, that is the run's end.
+        let all_out_of_reach = code_of_unreadable(&catalogue.unreadable) == Exit::Incomplete;
+        if catalogue.sets().is_empty() && all_out_of_reach {
+            return Err(catalogue.unreadable.swap_remove(0).into());
+        }
         Ok(match ca_name {
             Some(name) => catalogue.only(name),
             None => catalogue,
