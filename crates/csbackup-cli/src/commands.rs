@@ -172,7 +172,8 @@ pub(crate) fn find(which: &Which, printer: Printer) -> anyhow::Result<(Kept, Cat
     Ok((medium, catalogue, set))
 }
 
-/// A path `<dir>/<CA>/<set id>` is a set in a directory medium.
+/// A path `<dir>/<CA>/<set id>` is a set in a directory medium. With another name, as restic restores it, or
+/// `tar` from an archive, it is any folder with a database and its logs.
 pub(crate) fn set_folder(path: &Path) -> anyhow::Result<Option<(Kept, SetId)>> {
     if !path.join(csbackup::manifest::FILE_NAME).is_file() {
         return Ok(None);
@@ -180,13 +181,7 @@ pub(crate) fn set_folder(path: &Path) -> anyhow::Result<Option<(Kept, SetId)>> {
     let path = path.canonicalize().with_context(|| format!("cannot read `{}`", path.display()))?;
     let id = path.file_name().and_then(|name| SetId::parse(&name.to_string_lossy()));
     let place = id.zip(path.parent().and_then(Path::parent));
-    let (id, root) = place.with_context(|| {
-        format!(
-            "`{}` has a manifest but not the name of a set: a set's folder must keep its id",
-            path.display()
-        )
-    })?;
-    Ok(Some((Kept::directory(root), id)))
+    Ok(place.map(|(id, root)| (Kept::directory(root), id)))
 }
 
 fn show(args: &Show, printer: Printer) -> anyhow::Result<Exit> {

@@ -84,7 +84,7 @@ pub(crate) fn copy(args: &Copy, printer: Printer) -> anyhow::Result<Exit> {
     }
     let which = if args.newer { Missing::Newer } else { Missing::All };
     let reporter = Reporter::new(printer);
-    for (name, ca) in authorities {
+    for ca in authorities.into_values() {
         let report = csbackup::copy(&*from, &*to, &ca, which, args.verify_store.into(), &reporter)?;
         told(printer, &ca, &to.location(), &report);
         if let Some(error) = report.stopped {
