@@ -30,7 +30,7 @@ pub(crate) use upkeep::*;
 
 /// Backup and recovery of Microsoft certification authorities (AD CS).
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "csbackup", version, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Args {
     /// One JSON object per line on stdout instead of text
     #[arg(long, global = true)]

@@ -11,7 +11,7 @@ use csbackup::{
 use serde_json::json;
 
 use crate::args::{Args, Backup, Command, Import, List, Show, Verify, Which};
-use crate::exit::{Exit, usage};
+use crate::exit::{Exit, code_of_unreadable, usage};
 use crate::printer::Printer;
 use crate::progress::Reporter;
 use crate::road::Road;
@@ -66,7 +66,8 @@ fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
         copies_before_truncate: args.copies.copies_before_truncate,
     };
     if args.dry_run {
-        return dry_run(&mut *road.server(), &*medium, &options, printer);
+        let far = copy::far(&args.copies, &args.sets, &authority.name)?;
+        return dry_run(&mut *road.server(), &*medium, &far, &options, printer);
     }
     if let Road::Directory(ca) = &road
         && let Some(why) = ca.why_stopped()
@@ -102,6 +103,7 @@ const RESTART: Duration = Duration::from_secs(180);
 fn dry_run(
     ca: &mut dyn CertServer,
     medium: &dyn Medium,
+    far: &[Kept],
     options: &BackupOptions,
     printer: Printer,
 ) -> anyhow::Result<Exit> {
@@ -110,9 +112,20 @@ fn dry_run(
     for error in &catalogue.unreadable {
         printer.warning(&error.to_string());
     }
+    if let Some(newest) = catalogue.newest().filter(|set| set.read_back().is_none()) {
+        printer.warning(&format!(
+            "set {} was never read back: a backup does that first, and continues it where it is whole",
+            newest.id
+        ));
+    }
     let state = ca.state().context("cannot ask for the state of the CA")?;
-    let value = json!({ "kind": plan.kind.to_string(), "reason": plan.reason, "server": state.to_string() });
-    let text = format!("would take: {} backup ({}); the CA is {state}", plan.kind, plan.reason);
+    let owed: Vec<_> = far.iter().map(|far| copy::owed(&catalogue, far, ca.authority())).collect();
+    let copies: Vec<_> = owed.iter().map(|(value, _)| value).collect();
+    let value = json!({
+        "kind": plan.kind.to_string(), "reason": plan.reason, "server": state.to_string(), "copies": copies,
+    });
+    let mut text = format!("would take: {} backup ({}); the CA is {state}", plan.kind, plan.reason);
+    owed.iter().for_each(|(_, line)| text.push_str(&format!("\n{line}")));
     printer.result("plan", value, &text);
     Ok(Exit::Done)
 }
@@ -121,7 +134,7 @@ fn list(args: &List, printer: Printer) -> anyhow::Result<Exit> {
     let name = args.ca_name.as_deref();
     let catalogue = Kept::existing(&args.sets, name)?.catalogue(name)?;
     report::list(printer, &catalogue);
-    Ok(if catalogue.unreadable.is_empty() { Exit::Done } else { Exit::Damage })
+    Ok(code_of_unreadable(&catalogue.unreadable))
 }
 
 /// Finds the set that was named: where the sets are kept, or by the path of its own folder.
@@ -159,7 +172,8 @@ pub(crate) fn find(which: &Which, printer: Printer) -> anyhow::Result<(Kept, Cat
     Ok((medium, catalogue, set))
 }
 
-/// A path `<dir>/<CA>/<set id>` is a set in a directory medium.
+/// A path `<dir>/<CA>/<set id>` is a set in a directory medium. With another name, as restic restores it, or
+/// `tar` from an archive, it is any folder with a database and its logs.
 pub(crate) fn set_folder(path: &Path) -> anyhow::Result<Option<(Kept, SetId)>> {
     if !path.join(csbackup::manifest::FILE_NAME).is_file() {
         return Ok(None);
@@ -167,13 +181,7 @@ pub(crate) fn set_folder(path: &Path) -> anyhow::Result<Option<(Kept, SetId)>> {
     let path = path.canonicalize().with_context(|| format!("cannot read `{}`", path.display()))?;
     let id = path.file_name().and_then(|name| SetId::parse(&name.to_string_lossy()));
     let place = id.zip(path.parent().and_then(Path::parent));
-    let (id, root) = place.with_context(|| {
-        format!(
-            "`{}` has a manifest but not the name of a set: a set's folder must keep its id",
-            path.display()
-        )
-    })?;
-    Ok(Some((Kept::directory(root), id)))
+    Ok(place.map(|(id, root)| (Kept::directory(root), id)))
 }
 
 fn show(args: &Show, printer: Printer) -> anyhow::Result<Exit> {
@@ -229,7 +237,7 @@ fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     if args.all && !catalogue.unreadable.is_empty() {
         catalogue.unreadable.iter().for_each(|error| printer.warning(&error.to_string()));
-        exit = Exit::Damage;
+        exit = code_of_unreadable(&catalogue.unreadable);
     }
     for set in &sets {
         let report = csbackup::verify_set(&*medium, &catalogue, set, level, &Reporter::new(printer))?;

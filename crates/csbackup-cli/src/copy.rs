@@ -1,17 +1,18 @@
 //! `copy`, and the far places of `backup`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use certadm::Authority;
 use clap::error::ErrorKind;
-use csbackup::{CopyReport, FarCopy, Missing};
-use serde_json::json;
+use csbackup::{Catalogue, CopyReport, FarCopy, Missing, StoredSet};
+use serde_json::{Value, json};
 
 use crate::args::{Copies, Copy, RepoAccess, RepositoryPassword, Sets, SetsAt};
-use crate::exit::{Exit, usage};
+use crate::env;
+use crate::exit::{Exit, NoRepository, usage};
 use crate::printer::Printer;
 use crate::progress::Reporter;
+use crate::report::count;
 use crate::sets::Kept;
 
 /// Opens the far places of a backup; a repository's password is asked for now.
@@ -23,21 +24,46 @@ pub(crate) fn far(copies: &Copies, near: &Sets, ca_name: &str) -> anyhow::Result
         );
         return Err(usage(ErrorKind::ArgumentConflict, &text));
     }
-    let open = |at: &SetsAt| {
-        let mut access = near.access.clone();
-        if copies.copy_password_file.is_some() {
-            access = with_password(copies.copy_password_file.as_ref());
-        }
-        Kept::far(&sets(at, access), Some(ca_name))
-    };
+    let mut access = near.access.clone();
+    if let Some(given) = copies.password.given() {
+        access.password = given;
+    } else if env::value(env::COPY_REPO_PASSWORD)?.is_some() {
+        access.password =
+            RepositoryPassword { variables: &[env::COPY_REPO_PASSWORD], ..RepositoryPassword::default() };
+    }
+    let open = |at: &SetsAt| Kept::far(&sets(at, access.clone()), Some(ca_name));
     copies.to.iter().map(open).collect()
+}
+
+/// What a far place lacks of what is near, before the set that a backup would take.
+pub(crate) fn owed(near: &Catalogue, far: &Kept, ca: &Authority) -> (Value, String) {
+    let place = far.location();
+    match Catalogue::load(&**far, Some(ca)) {
+        Ok(there) => {
+            let is_there = |set: &&StoredSet| there.sets().iter().any(|copy| copy.id == set.id);
+            let lacking = near.sets().len() - near.sets().iter().filter(is_there).count();
+            let text = format!("would copy it to `{place}`, which lacks {} of before", count(lacking, "set"));
+            (json!({ "place": place, "lacking": lacking, "behind": null }), text)
+        }
+        Err(error) => {
+            let text = format!("would be behind: `{place}`: {error}");
+            (json!({ "place": place, "lacking": null, "behind": error.to_string() }), text)
+        }
+    }
 }
 
 pub(crate) fn copy(args: &Copy, printer: Printer) -> anyhow::Result<Exit> {
     let only = args.ca_name.as_deref();
-    let open = |at, password: &Option<PathBuf>| sets(at, with_password(password.as_ref()));
-    let from = Kept::existing(&open(&args.from, &args.from_password_file), only)?;
-    let to = Kept::far(&open(&args.to, &args.to_password_file), only)?;
+    let open = |at, password| {
+        let limits = RepoAccess {
+            limit_upload: args.limit_upload,
+            limit_download: args.limit_download,
+            ..RepoAccess::default()
+        };
+        sets(at, RepoAccess { password, ..limits })
+    };
+    let from = Kept::existing(&open(&args.from, args.from_password.of_repository()), only)?;
+    let to = Kept::far(&open(&args.to, args.to_password.of_repository()), only)?;
     if from.location() == to.location() {
         return Err(usage(ErrorKind::ArgumentConflict, "`--from` and `--to` are the same place"));
     }
@@ -49,11 +75,16 @@ pub(crate) fn copy(args: &Copy, printer: Printer) -> anyhow::Result<Exit> {
     catalogue.unreadable.iter().for_each(|error| printer.warning(&error.to_string()));
     let mut exit = if catalogue.unreadable.is_empty() { Exit::Done } else { Exit::Incomplete };
     if authorities.is_empty() {
-        printer.note("no sets");
+        let place = from.location();
+        if let Some(name) = only {
+            return Err(NoRepository(format!("there is no set of `{name}` in `{place}`")).into());
+        }
+        printer.warning(&format!("there are no sets in `{place}`"));
+        exit = Exit::Incomplete;
     }
     let which = if args.newer { Missing::Newer } else { Missing::All };
     let reporter = Reporter::new(printer);
-    for (name, ca) in authorities {
+    for ca in authorities.into_values() {
         let report = csbackup::copy(&*from, &*to, &ca, which, args.verify_store.into(), &reporter)?;
         told(printer, &ca, &to.location(), &report);
         if let Some(error) = report.stopped {
@@ -106,9 +137,4 @@ fn sets(at: &SetsAt, access: RepoAccess) -> Sets {
             Sets { access: RepoAccess { repo: Some(location.clone()), ..access }, ..Sets::default() }
         }
     }
-}
-
-fn with_password(file: Option<&PathBuf>) -> RepoAccess {
-    let password = RepositoryPassword { repo_password_file: file.cloned(), ..RepositoryPassword::default() };
-    RepoAccess { password, ..RepoAccess::default() }
 }

@@ -15,6 +15,8 @@ pub(crate) const PASSWORD: &str = "CSBACKUP_PASSWORD";
 pub(crate) const KEY_PASSWORD: &str = "CSBACKUP_KEY_PASSWORD";
 /// The password of a repository, where no option says where it is.
 pub(crate) const REPO_PASSWORD: &str = "CSBACKUP_REPO_PASSWORD";
+/// The password of the repositories that copies go to, where it is another one.
+pub(crate) const COPY_REPO_PASSWORD: &str = "CSBACKUP_COPY_REPO_PASSWORD";
 /// The password that a repository is to have, where no option says where it is.
 pub(crate) const NEW_REPO_PASSWORD: &str = "CSBACKUP_NEW_REPO_PASSWORD";
 /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.

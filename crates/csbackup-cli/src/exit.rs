@@ -49,13 +49,13 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The place that was named holds nothing of ours.
+/// The place that was named holds nothing of ours: a clause that says so.
 #[derive(Debug)]
 pub(crate) struct NoRepository(pub(crate) String);
 
 impl std::fmt::Display for NoRepository {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "there is no folder `{}`", self.0)
+        f.write_str(&self.0)
     }
 }
 
@@ -78,6 +78,17 @@ pub(crate) fn code_of(error: &anyhow::Error) -> Exit {
         return code_of_call(error);
     }
     error.downcast_ref().map_or(Exit::Failed, code_of_engine)
+}
+
+/// The code for what a catalogue could not read, where all else went well: sets that are there and damaged,
+/// or a place that could not be asked.
+pub(crate) fn code_of_unreadable(errors: &[Error]) -> Exit {
+    if errors.is_empty() {
+        return Exit::Done;
+    }
+    let out_of_reach =
+        |error: &Error| matches!(error, Error::Store { trouble, .. } if *trouble != StoreTrouble::Damaged);
+    if errors.iter().all(out_of_reach) { Exit::Incomplete } else { Exit::Damage }
 }
 
 fn code_of_store(trouble: StoreTrouble) -> Exit {

@@ -2,14 +2,17 @@
 
 use csbackup::manifest::{Content, FileEntry, Manifest, Severity};
 use csbackup::{
-    Catalogue, FindingEntry, LogProof, LogRange, LookState, NoteBody, Outcome, Overview, Proof, ReadBack,
-    SetState, StoredSet, TruncationOutcome, VerifyReport,
+    Catalogue, FindingEntry, Hold, LogProof, LogRange, NoteBody, Outcome, Proof, ReadBack, SetState,
+    StoredSet, TruncationOutcome, VerifyReport,
 };
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 mod restore;
+mod show;
 
 pub(crate) use restore::{after_restore, restore_plan, restore_status};
+pub(crate) use show::{show, show_content};
 
 use crate::exit::Exit;
 use crate::printer::Printer;
@@ -55,6 +58,11 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// The hold that a set is on now.
+fn hold(set: &StoredSet) -> Option<Hold> {
+    set.hold(OffsetDateTime::now_utc())
+}
+
 /// One set as JSON; the same object everywhere.
 pub(crate) fn set_value(catalogue: &Catalogue, set: &StoredSet) -> Value {
     let manifest = &set.manifest;
@@ -81,6 +89,7 @@ pub(crate) fn set_value(catalogue: &Catalogue, set: &StoredSet) -> Value {
         "findings": manifest.all_findings().count(),
         "worst": manifest.worst(),
         "truncation": truncation,
+        "hold": hold(set).map(|hold| json!({ "reason": hold.reason, "until": hold.until })),
     })
 }
 
@@ -208,8 +217,9 @@ pub(crate) fn list(printer: Printer, catalogue: &Catalogue) {
         });
         let gaps = if manifest.gaps.is_empty() { "" } else { ", incomplete" };
         let historic = if catalogue.is_historic(set) { ", of the past" } else { "" };
+        let held = if hold(set).is_some() { ", on hold" } else { "" };
         text.push_str(&format!(
-            "{indent:<4}{:<32} {:>11}  {:<26} {}{}{gaps}{historic}",
+            "{indent:<4}{:<32} {:>11}  {:<26} {}{}{gaps}{historic}{held}",
             set.id.to_string(),
             bytes(manifest.size()),
             generations(manifest.generations()),
@@ -223,149 +233,6 @@ pub(crate) fn list(printer: Printer, catalogue: &Catalogue) {
     }
     if catalogue.sets().is_empty() {
         printer.note("no sets");
-    }
-}
-
-/// What was verified of a set, and when.
-fn verified_how(set: &StoredSet) -> String {
-    let mut parts = vec!["each page and log as it came in".to_owned()];
-    parts.extend(set.read_back().map(|known| match known {
-        ReadBack::Whole => "read back".to_owned(),
-        ReadBack::Sampled => "read back by a sample".to_owned(),
-        ReadBack::Bad => "READ BACK BADLY".to_owned(),
-    }));
-    let later = set.notes.iter().rev().find_map(|note| match note.body {
-        NoteBody::Verified { level, worst, findings } => Some((note, level, worst, findings)),
-        _ => None,
-    });
-    if let Some((note, level, worst, findings)) = later {
-        let worst =
-            worst.map_or("nothing found".to_owned(), |worst| format!("{findings} findings, worst {worst:?}"));
-        parts.push(format!(
-            "verified ({}) {}: {}",
-            format!("{level:?}").to_lowercase(),
-            note.at,
-            worst.to_lowercase()
-        ));
-    }
-    parts.join("; ")
-}
-
-/// The page of `show` for a database that is in no set.
-pub(crate) fn show_content(printer: Printer, overview: &Overview, state: &LookState) {
-    let value = json!({ "source": state, "content": overview });
-    printer.result("content", value, &contents(overview, state).join("\n"));
-}
-
-/// What a database holds, at a glance.
-fn contents(overview: &Overview, state: &LookState) -> Vec<String> {
-    let mut lines = vec![
-        format!("rows       {state}"),
-        format!(
-            "requests   {}, newest {}; {} pending, {} denied or failed",
-            overview.requests,
-            overview.newest_request.map_or("none".to_owned(), |id| id.to_string()),
-            overview.pending,
-            overview.denied,
-        ),
-        format!(
-            "certs      {}, {} revoked{}",
-            overview.certificates,
-            overview.revoked,
-            overview.newest_issued.map(|at| format!("; newest issued {at}")).unwrap_or_default(),
-        ),
-    ];
-    for (kind, crls) in [("base", &overview.base_crls), ("delta", &overview.delta_crls)] {
-        for (issuer, crl) in crls {
-            let key = if *issuer == 0 { String::new() } else { format!(" of key {}", issuer >> 16) };
-            let until = crl.next_update.map_or("no end named".to_owned(), |until| format!("expires {until}"));
-            lines.push(format!("CRL        {kind} {}{key}: {until}", crl.number));
-        }
-    }
-    if overview.archived_keys > 0 {
-        let agents: Vec<String> =
-            overview.recovery_agents.iter().map(|(agent, keys)| format!("{agent} ({keys})")).collect();
-        let agents = if agents.is_empty() { "unknown".to_owned() } else { agents.join(", ") };
-        lines.push(format!(
-            "archived   {} keys; certificates of recovery agents: {agents}",
-            overview.archived_keys
-        ));
-    }
-    if overview.lost + overview.incomplete > 0 {
-        lines.push(format!(
-            "in motion  {} pages, and values of {} rows, can be read only after the logs are replayed",
-            overview.lost, overview.incomplete
-        ));
-    }
-    if overview.damaged > 0 {
-        lines.push(format!("DAMAGED    {} pages or rows cannot be read: see `verify`", overview.damaged));
-    }
-    lines
-}
-
-/// The page of `show`; `content` is what the database holds, where that could be read.
-pub(crate) fn show(
-    printer: Printer,
-    catalogue: &Catalogue,
-    set: &StoredSet,
-    content: Option<(&Overview, &LookState)>,
-) {
-    let manifest = &set.manifest;
-    let mut lines = vec![
-        format!("set        {}", set.id),
-        format!("CA         {}", manifest.ca.authority()),
-        format!("kind       {} ({})", manifest.kind, manifest.reason),
-        format!("state      {}", catalogue.state(set)),
-        format!("taken      {} to {}", manifest.started, manifest.finished),
-        format!("verified   {}", verified_how(set)),
-    ];
-    lines.extend(content.into_iter().flat_map(|(overview, state)| contents(overview, state)));
-    lines.push(format!("timeline   {}", manifest.timeline));
-    if let Some(base) = &manifest.base {
-        lines.push(format!("base       {base}"));
-    }
-    for entry in &manifest.restore_map {
-        lines.push(format!("place      {:<16} {}", entry.kind, csbackup::shown_name(&entry.path)));
-    }
-    for file in &manifest.files {
-        let facts = match (file.database(), file.log()) {
-            (Some(db), _) => {
-                let required =
-                    db.required.map_or("none".to_owned(), |[low, high]| format!("0x{low:x}-0x{high:x}"));
-                format!("{} pages of {}, {}, needs logs {required}", db.pages, db.page_size, db.state)
-            }
-            (_, Some(log)) => format!("generation 0x{:x}, created {}", log.generation, log.created_at),
-            _ => String::new(),
-        };
-        lines.push(
-            format!("file       {:<36} {:>11}  {facts}", file.path, bytes(file.size)).trim_end().to_owned(),
-        );
-    }
-    lines.extend(
-        manifest
-            .gaps
-            .iter()
-            .map(|gap| format!("missing    {}: {}", csbackup::shown_name(&gap.name), gap.reason)),
-    );
-    if let Some([low, high]) = manifest.log_gap {
-        lines.push(format!("log gap    generations 0x{low:x}-0x{high:x} were not in the chain before"));
-    }
-    for note in &set.notes {
-        let body = serde_json::to_string(&note.body).unwrap_or_default();
-        lines.push(format!("note       {} {body}", note.at));
-    }
-    let mut value = set_value(catalogue, set);
-    if let Some(object) = value.as_object_mut() {
-        object.insert("manifest".to_owned(), serde_json::to_value(manifest).unwrap_or_default());
-        object.insert(
-            "content".to_owned(),
-            serde_json::to_value(content.map(|(own, _)| own)).unwrap_or_default(),
-        );
-        object.insert("notes".to_owned(), serde_json::to_value(&set.notes).unwrap_or_default());
-    }
-    printer.result("set", value, &lines.join("\n"));
-    for (file, found) in manifest.all_findings() {
-        finding(printer, file, found);
     }
 }
 

@@ -12,7 +12,7 @@ use csbackup_repo::{Location, Repositories, StoreCredentials, StoreOptions};
 use crate::archive;
 use crate::args::{RepoAccess, Sets};
 use crate::env;
-use crate::exit::{NoRepository, usage};
+use crate::exit::{Exit, NoRepository, code_of_unreadable, usage};
 use crate::repository::{Purpose, password};
 use crate::windows;
 
@@ -59,7 +59,9 @@ impl Kept {
     pub(crate) fn existing(sets: &Sets, ca_name: Option<&str>) -> anyhow::Result<Self> {
         let folder = sets.dir.as_ref().or(sets.archive.archive.as_ref());
         match folder {
-            Some(dir) if !dir.is_dir() => Err(NoRepository(dir.display().to_string()).into()),
+            Some(dir) if !dir.is_dir() => {
+                Err(NoRepository(format!("there is no folder `{}`", dir.display())).into())
+            }
             _ => match &sets.archive.archive {
                 Some(root) => Self::archives(root, |root| archive::for_reading(root, &sets.archive)),
                 None => Self::open(sets, ca_name),
@@ -112,7 +114,12 @@ impl Kept {
 
     /// All sets here, or those of one CA.
     pub(crate) fn catalogue(&self, ca_name: Option<&str>) -> anyhow::Result<Catalogue> {
-        let catalogue = Catalogue::load(&**self, None)?;
+        let mut catalogue = Catalogue::load(&**self, None)?;
+        // Where no repository could be opened, that is the run's end.
+        let all_out_of_reach = code_of_unreadable(&catalogue.unreadable) == Exit::Incomplete;
+        if catalogue.sets().is_empty() && all_out_of_reach {
+            return Err(catalogue.unreadable.swap_remove(0).into());
+        }
         Ok(match ca_name {
             Some(name) => catalogue.only(name),
             None => catalogue,

@@ -2,6 +2,7 @@
 
 mod chain;
 mod full;
+mod nameless;
 mod read_back;
 mod sample;
 
@@ -131,7 +132,7 @@ pub fn verify_set(
 }
 
 /// Verifies a folder with a database and its logs, or a single `.edb`: what such a place cannot tell
-/// is not claimed.
+/// is not claimed. Where a manifest lies in it, its files are compared with that.
 ///
 /// # Errors
 /// The folder cannot be read, or cancellation.
@@ -158,6 +159,7 @@ pub fn verify_folder(
     if !folder.single {
         let of_set = verification.ese_files.set_findings(folder.origin, None);
         verification.tell_set(of_set);
+        verification.tell_set(nameless::against_manifest(folder, observer)?);
     }
     verification.finish()
 }

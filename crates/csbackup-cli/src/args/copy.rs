@@ -1,12 +1,15 @@
 //! Copies of sets in other places.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::ValueEnum;
 use csbackup::ReadExtent;
 use csbackup_repo::Location;
+
+use super::RepositoryPassword;
+use crate::env;
 
 /// A place of sets in one word: `dir:PATH`, or a place of repositories.
 #[derive(Debug, Clone)]
@@ -51,9 +54,8 @@ pub(crate) struct Copies {
     #[arg(long = "copy-to", value_name = "PLACE")]
     pub(crate) to: Vec<SetsAt>,
 
-    /// Read the password of the repositories in `--copy-to` from a file; without this it is that of `--repo`
-    #[arg(long, value_name = "FILE", requires = "to")]
-    pub(crate) copy_password_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) password: CopyPassword,
 
     /// Let the CA delete its logs when so many places hold the set, and what it needs, read back whole
     #[arg(long, value_name = "N", default_value = "1")]
@@ -88,12 +90,118 @@ pub(crate) struct Copy {
     #[arg(long, value_enum, default_value_t = Extent::Full)]
     pub(crate) verify_store: Extent,
 
-    /// Read the password of the repositories in `--from` from a file; without this CSBACKUP_REPO_PASSWORD
-    /// has it
+    #[command(flatten)]
+    pub(crate) from_password: FromPassword,
+
+    #[command(flatten)]
+    pub(crate) to_password: ToPassword,
+
+    /// Send at most this many KiB a second to the stores of repositories, on average
+    #[arg(long, value_name = "KIB")]
+    pub(crate) limit_upload: Option<NonZeroU32>,
+
+    /// Fetch at most this many KiB a second from the stores of repositories, on average
+    #[arg(long, value_name = "KIB")]
+    pub(crate) limit_download: Option<NonZeroU32>,
+}
+
+/// Where the password of `--copy-to` comes from.
+#[derive(Debug, Clone, clap::Args)]
+#[group(multiple = false)]
+pub(crate) struct CopyPassword {
+    /// Read the password of the repositories in `--copy-to` from the first line of a file; without this and
+    /// the next two CSBACKUP_COPY_REPO_PASSWORD has it, else it is that of `--repo`
+    #[arg(long, value_name = "FILE", requires = "to")]
+    pub(crate) copy_password_file: Option<PathBuf>,
+
+    /// Take it from the first line that this command of the system's shell prints
+    #[arg(long, value_name = "COMMAND", requires = "to")]
+    pub(crate) copy_password_command: Option<String>,
+
+    /// Take it from the keyring of this system (service `csbackup-repo`, user PLACE)
+    #[arg(long, requires = "to")]
+    pub(crate) copy_password_keyring: bool,
+}
+
+/// Where the password of `--from` comes from.
+#[derive(Debug, Clone, clap::Args)]
+#[group(multiple = false)]
+pub(crate) struct FromPassword {
+    /// Read the password of the repositories in `--from` from the first line of a file; without this and the
+    /// next two CSBACKUP_REPO_PASSWORD has it, or a prompt asks
     #[arg(long, value_name = "FILE")]
     pub(crate) from_password_file: Option<PathBuf>,
 
-    /// Read the password of the repositories in `--to` from a file; without this CSBACKUP_REPO_PASSWORD has it
+    /// Take it from the first line that this command of the system's shell prints
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) from_password_command: Option<String>,
+
+    /// Take it from the keyring of this system (service `csbackup-repo`, user PLACE)
+    #[arg(long)]
+    pub(crate) from_password_keyring: bool,
+}
+
+/// Where the password of `--to` comes from.
+#[derive(Debug, Clone, clap::Args)]
+#[group(multiple = false)]
+pub(crate) struct ToPassword {
+    /// Read the password of the repositories in `--to` from the first line of a file; without this and the
+    /// next two CSBACKUP_COPY_REPO_PASSWORD has it, else CSBACKUP_REPO_PASSWORD, or a prompt asks
     #[arg(long, value_name = "FILE")]
     pub(crate) to_password_file: Option<PathBuf>,
+
+    /// Take it from the first line that this command of the system's shell prints
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) to_password_command: Option<String>,
+
+    /// Take it from the keyring of this system (service `csbackup-repo`, user PLACE)
+    #[arg(long)]
+    pub(crate) to_password_keyring: bool,
+}
+
+impl CopyPassword {
+    /// As that of a repository, where an option says it.
+    pub(crate) fn given(&self) -> Option<RepositoryPassword> {
+        let Self { copy_password_file: file, copy_password_command: command, copy_password_keyring: keyring } =
+            self;
+        let is_given = file.is_some() || command.is_some() || *keyring;
+        is_given.then(|| RepositoryPassword::of_copy("--copy-password", file, command, *keyring))
+    }
+}
+
+impl FromPassword {
+    /// As that of a repository.
+    pub(crate) fn of_repository(&self) -> RepositoryPassword {
+        let Self { from_password_file: file, from_password_command: command, from_password_keyring: keyring } =
+            self;
+        let password = RepositoryPassword::of_copy("--from-password", file, command, *keyring);
+        RepositoryPassword { variables: &[env::REPO_PASSWORD], ..password }
+    }
+}
+
+impl ToPassword {
+    /// As that of a repository.
+    pub(crate) fn of_repository(&self) -> RepositoryPassword {
+        let Self { to_password_file: file, to_password_command: command, to_password_keyring: keyring } =
+            self;
+        RepositoryPassword::of_copy("--to-password", file, command, *keyring)
+    }
+}
+
+impl RepositoryPassword {
+    /// That of a place with copies.
+    fn of_copy(
+        options: &'static str,
+        file: &Option<PathBuf>,
+        command: &Option<String>,
+        keyring: bool,
+    ) -> Self {
+        Self {
+            repo_password_file: file.clone(),
+            repo_password_command: command.clone(),
+            repo_password_keyring: keyring,
+            options,
+            variables: &[env::COPY_REPO_PASSWORD, env::REPO_PASSWORD],
+        }
+    }
 }

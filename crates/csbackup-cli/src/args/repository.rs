@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::{Place, RepoAccess};
+use crate::env;
 
 /// Where the password of a repository comes from; without an option CSBACKUP_REPO_PASSWORD, else a prompt.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[group(multiple = false)]
 pub(crate) struct RepositoryPassword {
     /// Read the repository's password from the first line of a file; without this and the next two
@@ -23,6 +24,26 @@ pub(crate) struct RepositoryPassword {
     /// LOCATION)
     #[arg(long)]
     pub(crate) repo_password_keyring: bool,
+
+    /// How the names of its options begin.
+    #[arg(skip = "--repo-password")]
+    pub(crate) options: &'static str,
+
+    /// The variables of the environment that have it without an option; the first that is set counts.
+    #[arg(skip = &[env::REPO_PASSWORD][..])]
+    pub(crate) variables: &'static [&'static str],
+}
+
+impl Default for RepositoryPassword {
+    fn default() -> Self {
+        Self {
+            repo_password_file: None,
+            repo_password_command: None,
+            repo_password_keyring: false,
+            options: "--repo-password",
+            variables: &[env::REPO_PASSWORD],
+        }
+    }
 }
 
 /// Where a new password comes from; without an option CSBACKUP_NEW_REPO_PASSWORD, else a prompt.

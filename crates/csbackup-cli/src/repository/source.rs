@@ -25,8 +25,8 @@ pub(crate) fn password(
     purpose: Purpose,
 ) -> anyhow::Result<Password> {
     let place = Place {
-        options: "--repo-password",
-        variable: env::REPO_PASSWORD,
+        options: given.options,
+        variables: given.variables,
         service: "csbackup-repo",
         file: given.repo_password_file.as_deref(),
         command: given.repo_password_command.as_deref(),
@@ -43,7 +43,7 @@ pub(crate) fn password(
 pub(crate) fn new_password(given: &NewPassword, location: &Location) -> anyhow::Result<Password> {
     let place = Place {
         options: "--new-password",
-        variable: env::NEW_REPO_PASSWORD,
+        variables: &[env::NEW_REPO_PASSWORD],
         service: "csbackup-new-repo",
         file: given.new_password_file.as_deref(),
         command: given.new_password_command.as_deref(),
@@ -56,8 +56,8 @@ pub(crate) fn new_password(given: &NewPassword, location: &Location) -> anyhow::
 struct Place<'a> {
     /// How the names of the options begin.
     options: &'static str,
-    /// Environment variable.
-    variable: &'static str,
+    /// Environment variables; the first that is set counts.
+    variables: &'static [&'static str],
     /// Service in the keyring; the user is the location.
     service: &'static str,
     file: Option<&'a std::path::Path>,
@@ -86,11 +86,13 @@ impl Place<'_> {
         if self.keyring {
             return password::of_keyring(self.service, &location.to_string());
         }
-        if let Some(text) = env::value(self.variable)? {
-            return Ok(Secret::new(text));
+        for variable in self.variables {
+            if let Some(text) = env::value(variable)? {
+                return Ok(Secret::new(text));
+            }
         }
         let missing = || {
-            let Self { options, variable, .. } = self;
+            let (options, variable) = (self.options, self.variables.join(" or "));
             format!(
                 "no password for the repository `{location}`: give `{options}-file`, `{options}-command` or \
                  `{options}-keyring`, or set {variable}"

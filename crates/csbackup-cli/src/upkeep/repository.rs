@@ -7,7 +7,7 @@ use csbackup_repo::{CheckOptions, CheckReport, PruneOptions, Repositories};
 use serde_json::{Value, json};
 
 use crate::args::{Check, Prune, Repair, RepoAccess};
-use crate::exit::{Exit, usage};
+use crate::exit::{Exit, NoRepository, usage};
 use crate::printer::Printer;
 use crate::report;
 use crate::repository::Purpose;
@@ -27,7 +27,7 @@ fn open(access: &RepoAccess, ca_name: Option<&str>) -> anyhow::Result<(Repositor
     }
     let cas = repositories.ca_names()?;
     if cas.is_empty() {
-        return Err(crate::exit::NoRepository(location.to_string()).into());
+        return Err(NoRepository(format!("there are no repositories in `{location}`")).into());
     }
     Ok((repositories, cas))
 }

@@ -119,7 +119,54 @@ fn places_that_cannot_be_are_told() {
     world.run(&["copy", "--from", "dir:nowhere", "--to", "dir:far"]).exits(10);
     assert!(!world.path("far").exists());
     fs::create_dir(world.path("empty")).expect("make a folder");
-    world.run(&["copy", "--from", "dir:empty", "--to", "dir:far"]).exits(0);
+    world.run(&["copy", "--from", "dir:empty", "--to", "dir:far"]).exits(3);
+    let other = ["copy", "--from", "dir:sets", "--to", "dir:far", "--ca-name", "Another CA"];
+    let run = world.run(&other).exits(10);
+    assert!(run.stderr.contains("there is no set of `Another CA`"), "{}", run.stderr);
     let run = world.run_with(&PASSWORD, &["copy", "--from", "dir:sets", "--to", "empty"]).exits(10);
     assert!(run.stderr.contains("csbackup init"), "{}", run.stderr);
+}
+
+#[test]
+fn the_places_of_a_copy_have_passwords_of_their_own() {
+    let world = World::with_full();
+    let init = |place: &str, password: &str| {
+        let args = ["init", "--repo", place, "--ca-name", "ExampleCA"];
+        world.run_with(&[("CSBACKUP_REPO_PASSWORD", password)], &args).exits(0);
+        fs::write(world.path(&format!("{place}.txt")), password).expect("write a password file");
+    };
+    init("one", "password of one");
+    init("two", "password of two");
+    init("three", "password of three");
+    let one = [("CSBACKUP_REPO_PASSWORD", "password of one")];
+    let with = |more: (&'static str, &'static str)| [one[0], more];
+    let copy = ["copy", "--from", "one", "--to", "two"];
+    world.run_with(&one, &["copy", "--from", "dir:sets", "--to", "one"]).exits(0);
+
+    world.run_with(&one, &copy).exits(12);
+    world.run_with(&with(("CSBACKUP_COPY_REPO_PASSWORD", "password of two")), &copy).exits(0);
+    let files = ["copy", "--from", "two", "--from-password-file", "two.txt"];
+    world.run_with(&one, &[&files[..], &["--to", "one"]].concat()).exits(0);
+    world.run(&[&files[..], &["--to", "one", "--to-password-file", "one.txt"]].concat()).exits(0);
+    let command = ["copy", "--from", "one", "--from-password-command", "cat one.txt"];
+    let to = ["--to", "three", "--to-password-command", "cat three.txt"];
+    world.run(&[&command[..], &to].concat()).exits(if cfg!(unix) { 0 } else { 1 });
+
+    let backup = ["backup", "--ca-dir", "ca", "--repo", "one", "--keep-logs", "--copy-to", "two"];
+    let run = world.run_with(&one, &backup).exits(3);
+    assert!(run.stdout.contains("WHICH IS BEHIND"), "{}", run.stdout);
+    world.run_with(&one, &[&backup[..], &["--copy-password-file", "two.txt"]].concat()).exits(0);
+    world.run_with(&with(("CSBACKUP_COPY_REPO_PASSWORD", "password of two")), &backup).exits(0);
+}
+
+#[test]
+fn a_dry_run_tells_what_each_place_lacks_and_what_cannot_be() {
+    let world = World::with_chain();
+    fs::create_dir(world.path("far")).expect("make a folder");
+    let dry = ["--dry-run", "--copy-to", "dir:far"];
+    let plan = backup(&world, &[&dry[..], &["--json"]].concat()).exits(0).message("plan");
+    assert_eq!(plan["copies"][0]["lacking"], 2, "{plan}");
+    let run = backup(&world, &["--dry-run", "--copy-to", "nowhere"]).exits(0);
+    assert!(run.stdout.contains("would be behind"), "{}", run.stdout);
+    backup(&world, &[&dry[..], &["--copies-before-truncate", "3"]].concat()).exits(2);
 }

@@ -57,6 +57,7 @@ fn runs() -> Vec<Run> {
     let at = ["--repo", "place", "--ca-name", "ExampleCA", "--json"];
     runs.push(world.run_with(&repository, &[&["init"], &at[..]].concat()).exits(0));
     runs.push(world.run_with(&new, &[&["password", "change"], &at[..]].concat()).exits(0));
+    runs.extend(upkeep(&world));
     damage(&world.newest().1.join("DataBase/edb0000A.log"));
     runs.push(world.run(&["verify", "latest", "--dir", "sets", "--json"]).exits(4));
 
@@ -74,6 +75,19 @@ fn runs() -> Vec<Run> {
     runs.push(lost.backup(&["--json"]).exits(6));
     runs.extend(into_a_ca());
     runs
+}
+
+/// What is done with sets and repositories later.
+fn upkeep(world: &World) -> Vec<Run> {
+    let password = [("CSBACKUP_REPO_PASSWORD", "a new password")];
+    let repository =
+        |args: &[&str]| world.run_with(&password, &[args, &["--repo", "place", "--json"]].concat());
+    let backup = ["backup", "--ca-dir", "ca", "--type", "full", "--keep-logs"];
+    let hold = ["mark", "latest", "--hold", "--reason", "a case"];
+    let forget = ["forget", "--keep-last", "1", "--yes", "--prune"];
+    [&backup[..], &hold, &backup, &["list"], &forget, &["check", "--read-data"], &["repair"]]
+        .map(|args| repository(args).exits(0))
+        .into()
 }
 
 /// A restore with all its parts, registered with an embedded CA, and taken back.

@@ -11,6 +11,8 @@ mod in_repository;
 mod json;
 mod judges;
 mod keys;
+#[cfg(unix)]
+mod killed;
 mod layout;
 mod library;
 mod look;
@@ -27,6 +29,7 @@ mod round_trip;
 mod serve;
 #[cfg(unix)]
 mod smb;
+mod upkeep;
 #[cfg(unix)]
 mod wine;
 mod wire;

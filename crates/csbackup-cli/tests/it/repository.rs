@@ -413,3 +413,18 @@ fn no_secret_is_among_the_arguments_of_a_process() {
     assert!(!seen.contains(PASSWORD), "{seen}");
     assert!(!listed.stdout.contains(PASSWORD) && !listed.stderr.contains(PASSWORD));
 }
+
+#[test]
+fn a_repository_that_does_not_open_hides_no_other_and_the_exit_code_says_so() {
+    let world = made();
+    let env = [("CSBACKUP_REPO_PASSWORD", PASSWORD)];
+    world.run_with(&env, &["backup", "--repo", "place", "--ca-dir", "ca", "--keep-logs"]).exits(0);
+    let other = ["init", "--repo", "place", "--ca-name", "Another CA"];
+    world.run_with(&[("CSBACKUP_REPO_PASSWORD", OTHER)], &other).exits(0);
+    let list = world.run_with(&env, &["list", "--repo", "place", "--json"]).exits(3);
+    assert_eq!(list.of_type("set").len(), 1);
+    assert!(list.message("warning")["text"].as_str().is_some_and(|text| text.contains("Another CA")));
+    world.run_with(&env, &["verify", "--all", "--repo", "place"]).exits(3);
+    world.run_with(&env, &["list", "--repo", "place", "--ca-name", "ExampleCA"]).exits(0);
+    world.run_with(&[("CSBACKUP_REPO_PASSWORD", "neither of them")], &["list", "--repo", "place"]).exits(12);
+}

@@ -167,17 +167,23 @@ fn a_file_that_cannot_be_read_today_is_not_noted_as_damage() {
 }
 
 #[test]
-fn a_set_folder_with_another_name_is_refused_and_told_why() {
+fn a_set_folder_with_another_name_is_compared_with_its_manifest_and_is_no_set() {
     let world = World::with_full();
     let (set, folder) = world.newest();
     for name in ["before-the-update".to_owned(), format!("{}.bak", set.id), format!("copy-of-{}", set.id)] {
         let renamed = folder.with_file_name(&name);
         fs::rename(&folder, &renamed).expect("rename the set");
-        for command in [&["verify"][..], &["show"], &["restore", "--to", "back"]] {
-            let run = world.run(&[command, &[text(&renamed)]].concat()).exits(1);
-            assert!(run.stderr.contains("a set's folder must keep its id"), "{name}: {}", run.stderr);
-            assert_eq!(run.stdout, "");
-        }
+        world.run(&["verify", text(&renamed)]).exits(0);
+        world.run(&["show", text(&renamed)]).exits(0);
+        let run = world.run(&["restore", "--to", "back", text(&renamed)]).exits(1);
+        assert!(run.stderr.contains("is not the folder of a set"), "{name}: {}", run.stderr);
+        let config = fs::read_dir(renamed.join("Config")).expect("list a folder").next();
+        let config = config.expect("a file").expect("list a folder").path();
+        let good = fs::read(&config).expect("read a file");
+        damage(&config);
+        let run = world.run(&["verify", text(&renamed), "--json"]).exits(4);
+        assert_eq!(codes(&run), ["file-hash"]);
+        fs::write(&config, good).expect("write it back");
         fs::rename(&renamed, &folder).expect("name it back");
     }
     // With another hash in its name it is another set's.

@@ -40,7 +40,10 @@ fn without_a_terminal_and_without_yes_nothing_is_removed() {
     assert_eq!(run.message("forgotten")["forgotten"].as_array().map(Vec::len), Some(2));
     assert_eq!(run.of_type("fate").len(), 3);
     assert_eq!(world.sets().len(), 1);
-    assert_eq!(files_below(&world.path("sets")).iter().filter(|name| name.ends_with("notes.jsonl")).count(), 1);
+    assert_eq!(
+        files_below(&world.path("sets")).iter().filter(|name| name.ends_with("notes.jsonl")).count(),
+        1
+    );
 }
 
 #[test]
@@ -138,7 +141,8 @@ fn a_repository_is_forgotten_in_pruned_and_checked() {
 fn damage_ends_with_4_names_the_sets_and_is_noted_beside_them() {
     let world = in_repository();
     let packs = files_below(&world.path("place/ExampleCA/data"));
-    let size = |name: &&String| fs::metadata(world.path("place/ExampleCA/data").join(name)).expect("a pack").len();
+    let size =
+        |name: &&String| fs::metadata(world.path("place/ExampleCA/data").join(name)).expect("a pack").len();
     let largest = packs.iter().max_by_key(size).expect("there is a pack");
     damage(&world.path("place/ExampleCA/data").join(largest));
     repository(&world, &["check"]).exits(0);

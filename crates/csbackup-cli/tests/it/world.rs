@@ -74,6 +74,7 @@ fn program(folder: &Path, args: &[&str]) -> Command {
         "CSBACKUP_KEY_PASSWORD",
         "CSBACKUP_REPO_PASSWORD",
         "CSBACKUP_NEW_REPO_PASSWORD",
+        "CSBACKUP_COPY_REPO_PASSWORD",
         "CSBACKUP_LOG",
         "KRB5_CONFIG",
         "KRB5CCNAME",
@@ -136,8 +137,18 @@ impl World {
     }
 
     pub(crate) fn spawn(&self, args: &[&str]) -> Child {
+        self.spawn_with(&[], args)
+    }
+
+    /// As [`World::spawn`], with environment variables.
+    pub(crate) fn spawn_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Child {
         let mut command = program(self.temp.path(), args);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("start the program")
+        command
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("start the program")
     }
 
     /// Rewrites `ca.toml`.
