@@ -131,7 +131,7 @@ fn what_a_death_between_two_names_left_is_swept() {
     std::fs::write(archive.with_file_name(format!("{directory}.notes.jsonl")), "").unwrap();
     assert_eq!(states(&host(&world, &pair)), [SetState::Good]);
     let medium = host(&world, &pair);
-    let swept = medium.sweep(&world.ca.authority()).unwrap();
+    let swept = medium.sweep(world.ca.authority()).unwrap();
     assert_eq!(swept.len(), 3, "{swept:?}");
     assert_eq!(files(&world).len(), 8, "{:?}", files(&world));
     assert_eq!(states(&medium), [SetState::Good]);
@@ -146,7 +146,7 @@ fn what_is_known_of_an_archive_that_was_moved_away_is_not_swept() {
     let before = files(&world);
     let away = world.folder().join("tape.csbackup");
     std::fs::rename(&archive, &away).unwrap();
-    assert_eq!(medium.sweep(&world.ca.authority()).unwrap(), [] as [String; 0]);
+    assert_eq!(medium.sweep(world.ca.authority()).unwrap(), [] as [String; 0]);
     std::fs::rename(&away, &archive).unwrap();
     assert_eq!(files(&world), before);
     assert_eq!(states(&medium), [SetState::Good]);

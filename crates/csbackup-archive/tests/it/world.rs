@@ -106,7 +106,7 @@ pub(crate) fn store_big(medium: &Archives, world: &World) -> StoredSet {
     blake3::Hasher::new().finalize_xof().fill(&mut big);
     let template = manifest.files[0].clone();
     manifest.files.clear();
-    let mut writer = medium.begin(&world.ca.authority()).unwrap();
+    let mut writer = medium.begin(world.ca.authority()).unwrap();
     for (name, bytes, size) in
         [("before", &b"small"[..], None), ("big", &big, Some(2_000_000)), ("behind", b"", Some(0))]
     {
