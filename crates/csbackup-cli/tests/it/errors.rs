@@ -85,7 +85,9 @@ fn an_id_needs_its_directory() {
     let id = world.newest().0.id;
     says(
         &world.run(&["show", id.as_str()]),
-        &expect!["error: `<ID>` is not the folder of a set; to name a set by its id, give `--dir`"],
+        &expect![
+            "error: `<ID>` is not the folder of a set; to name a set by its id, give `--dir` or `--repo`"
+        ],
     );
 }
 
@@ -101,7 +103,7 @@ fn a_folder_is_no_backup() {
     );
     says(
         &world.run(&["verify", "nowhere"]),
-        &expect!["error: there is no `nowhere` here; to name a set by its id, give `--dir`"],
+        &expect!["error: there is no `nowhere` here; to name a set by its id, give `--dir` or `--repo`"],
     );
 }
 

@@ -82,7 +82,8 @@ fn upkeep(world: &World) -> Vec<Run> {
     let password = [("CSBACKUP_REPO_PASSWORD", "a new password")];
     let repository =
         |args: &[&str]| world.run_with(&password, &[args, &["--repo", "place", "--json"]].concat());
-    let backup = ["backup", "--ca-dir", "ca", "--type", "full", "--keep-logs"];
+    world.run(&["ca", "new", "another", "--json"]).exits(0);
+    let backup = ["backup", "--ca-dir", "another", "--type", "full", "--keep-logs"];
     let hold = ["mark", "latest", "--hold", "--reason", "a case"];
     let forget = ["forget", "--keep-last", "1", "--yes", "--prune"];
     [&backup[..], &hold, &backup, &["list"], &forget, &["check", "--read-data"], &["repair"]]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use crate::world::{Run, World, files_below, wait};
 
@@ -118,6 +119,17 @@ impl Killed {
         self.on(place, &["check", "--read-data"]).exits(0);
     }
 
+    /// What a run left unfinished is swept when it is an hour old.
+    fn hours_pass(&self, place: &str) {
+        let folder = self.world.path(place);
+        for path in names(&folder).into_iter().filter(|path| path.extension().is_some_and(|end| end == "tmp"))
+        {
+            let file = fs::File::options().write(true).open(path).expect("open what was left");
+            let then = SystemTime::now() - Duration::from_secs(2 * 60 * 60);
+            file.set_modified(then).expect("make it older");
+        }
+    }
+
     /// Runs a command to its end and tells how often the folder changed meanwhile.
     #[track_caller]
     fn changes_of(&self, args: &[&str], place: &str) -> usize {
@@ -162,6 +174,7 @@ impl Killed {
             let at = self.chance.below(changes);
             let (_, ended) = self.kill_after(&words, place, at);
             killed += usize::from(!ended);
+            self.hours_pass(place);
             self.checked(place);
             after(self);
         }
