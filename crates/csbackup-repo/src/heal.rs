@@ -1,24 +1,24 @@
-//! Healing: what a store has lost no longer counts as stored.
+//! Healing: what a store has lost or damaged no longer counts as stored.
 //!
-//! Chunks that the index names and the store has lost would be stored by no later set. `repair_index` of the
-//! library wants the repository for itself; here only index files that name a lost pack are replaced, so that
+//! Chunks that the index names and the store has not, or not as they were, would be stored by no later set. `repair_index` of the
+//! library wants the repository for itself; here only index files that name such a pack are replaced, so that
 //! runs beside this one keep what they add.
 
 use std::collections::{HashMap, HashSet};
 
 use csbackup::{Error, StoreTrouble};
-use rustic_core::repofile::{IndexFile, IndexId};
+use rustic_core::repofile::{BlobType, IndexFile, IndexId, SnapshotFile};
 use rustic_core::{FileType, Id, OpenStatus, Repository, RusticResult};
 
 use crate::error::{StoreError, cause, of_store};
-use crate::opened::Opened;
+use crate::opened::{Indexed, Opened};
 use crate::sealed::seal;
 
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Healed {
-    /// Packs that the store has lost.
-    pub(crate) lost: usize,
+    /// Packs that the store has lost, or damaged.
+    pub(crate) packs: usize,
     /// Why the index still names them.
     pub(crate) still_named: Option<String>,
 }
@@ -37,13 +37,30 @@ impl Opened {
             indexes = self.indexes(&self.handle()?)?;
             self.lost(&indexes)
         })?;
-        let mut healed = Healed { lost: lost.len(), still_named: None };
+        self.drop_from(indexes, &lost)
+    }
+
+    /// Reads all data of a snapshot, and takes the packs out of the index in which some of it is damaged.
+    ///
+    /// # Errors
+    /// As [`Opened::heal`].
+    pub(crate) fn heal_damage(&self, snapshot: &SnapshotFile) -> Result<Healed, Error> {
+        let repo = self.indexed()?;
+        let mut indexes = Vec::new();
+        let damaged = self.run("read what is stored", || {
+            indexes = self.indexes(&self.handle()?)?;
+            damaged(&repo, snapshot)
+        })?;
+        self.drop_from(indexes, &damaged)
+    }
+
+    fn drop_from(&self, indexes: Vec<(Id, IndexFile)>, packs: &HashSet<Id>) -> Result<Healed, Error> {
+        let mut healed = Healed { packs: packs.len(), still_named: None };
         for (id, index) in indexes {
-            let names_lost = index.packs.iter().any(|pack| lost.contains(&*pack.id));
-            if !names_lost {
+            if !index.packs.iter().any(|pack| packs.contains(&*pack.id)) {
                 continue;
             }
-            match self.run("mend the index", || self.replace(id, index, &lost)) {
+            match self.run("mend the index", || self.replace(id, index, packs)) {
                 Err(Error::Store {
                     trouble: StoreTrouble::ReadOnly | StoreTrouble::Refused, reason, ..
                 }) => {
@@ -52,7 +69,7 @@ impl Opened {
                 replaced => replaced?,
             }
         }
-        if healed.lost > 0 {
+        if healed.packs > 0 {
             self.changed();
         }
         Ok(healed)
@@ -106,4 +123,31 @@ impl Opened {
             removed => removed,
         }
     }
+}
+
+/// The packs in which a tree or a chunk of a snapshot cannot be read. What the index does not know is not looked for.
+fn damaged(repo: &Indexed, snapshot: &SnapshotFile) -> RusticResult<HashSet<Id>> {
+    let mut packs = HashSet::new();
+    let mut note = |pack: Id, read: RusticResult<()>| match read {
+        Err(error) if cause("read", &error).trouble != StoreTrouble::Damaged => Err(error),
+        read => {
+            packs.extend(read.err().map(|_| pack));
+            Ok(())
+        }
+    };
+    let (mut trees, mut chunks) = (vec![snapshot.tree], HashSet::new());
+    while let Some(tree) = trees.pop() {
+        let Ok(entry) = repo.get_index_entry(&tree) else { continue };
+        let read = repo.get_tree(&tree).map(|tree| {
+            trees.extend(tree.nodes.iter().filter_map(|node| node.subtree));
+            chunks.extend(tree.nodes.into_iter().flat_map(|node| node.content).flatten());
+        });
+        note(*entry.pack, read)?;
+    }
+    for chunk in chunks {
+        if let Ok(entry) = repo.get_index_entry(&chunk) {
+            note(*entry.pack, repo.get_blob_cached(&chunk.into(), BlobType::Data).map(drop))?;
+        }
+    }
+    Ok(packs)
 }

@@ -169,6 +169,29 @@ impl Repositories {
         Ok(told)
     }
 
+    /// The newest set that was misread and lacks nothing that the index could tell. What is damaged in it would be
+    /// taken for stored by the next backup.
+    fn misread(&self, opened: &Opened) -> Result<Option<StoredSet>, Error> {
+        let mut sets = self.sets_of(opened)?.into_iter().flatten();
+        let Some(set) = sets.rfind(|set| set.read_back() == Some(ReadBack::Bad)) else { return Ok(None) };
+        let lacks = opened.lacks_data(&self.snapshot_of(opened, &set.id)?);
+        // A tree that is damaged tells nothing of its files, and is looked at.
+        Ok((!lacks.unwrap_or(false)).then_some(set))
+    }
+
+    /// Are the files of a set those of its manifest?
+    fn is_whole(&self, set: &StoredSet) -> bool {
+        for file in &set.manifest.files {
+            let Some(path) = file.set_path() else { return false };
+            let mut hash = blake3::Hasher::new();
+            match self.open(set, &path).map(|mut content| io::copy(&mut content, &mut hash)) {
+                Ok(Ok(_)) if hash.finalize().to_hex().as_str() == file.blake3 => {}
+                _ => return false,
+            }
+        }
+        true
+    }
+
     /// The snapshot of a set; asked of the store only when it is not known yet, for it never changes.
     pub(crate) fn snapshot_of(&self, opened: &Opened, id: &SetId) -> Result<SnapshotFile, Error> {
         if let Some(known) = opened.known(id) {
@@ -214,12 +237,25 @@ impl Medium for Repositories {
         let opened = self.open_ca(&ca.name)?;
         let mut swept = opened.locks.sweep().map_err(|error| error.at(&opened.place))?;
         swept.extend(store::sweep_temporary(&self.location, &opened.folder)?);
-        let healed = opened.heal()?;
-        if healed.lost > 0 {
-            swept.push(format!("the store has lost {} packs that the index names", healed.lost));
+        let lost = opened.heal()?;
+        if lost.packs > 0 {
+            swept.push(format!("the store has lost {} packs that the index names", lost.packs));
+        }
+        let mut healed = vec![lost];
+        if let Some(set) = self.misread(&opened)? {
+            let damaged = opened.heal_damage(&self.snapshot_of(&opened, &set.id)?)?;
+            if damaged.packs > 0 {
+                swept.push(format!("{} packs with data of {} are damaged", damaged.packs, set.id));
+            } else if self.is_whole(&set) {
+                self.note(&set, NoteBody::ReadBack { good: true, extent: ReadExtent::Full, detail: None })?;
+                swept.push(format!("{} is whole again: later backups have stored what it lacked", set.id));
+            }
+            healed.push(damaged);
+        }
+        if healed.iter().any(|healed| healed.packs > 0) {
             swept.extend(self.doubt(&opened)?);
         }
-        if let Some(reason) = healed.still_named {
+        if let Some(reason) = healed.into_iter().find_map(|healed| healed.still_named) {
             swept.push(format!(
                 "no set can be stored whole until `csbackup repair` takes them out of the index, \
                  with credentials that may remove: {reason}"

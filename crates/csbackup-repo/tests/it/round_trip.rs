@@ -4,7 +4,8 @@ use std::fs;
 
 use csbackup::manifest::Kind;
 use csbackup::{
-    BackupOptions, Catalogue, Quiet, Requested, SetState, TruncationOutcome, VerifyLevel, verify_set,
+    BackupOptions, Catalogue, Medium as _, NoteBody, Quiet, ReadExtent, Requested, SetState,
+    TruncationOutcome, VerifyLevel, verify_set,
 };
 use csbackup_repo::{Location, Password, Repositories, StoreOptions};
 use testkit::ca::plain_life;
@@ -60,4 +61,49 @@ fn what_the_store_lost_is_stored_again_by_the_next_run() {
     let report = verify_set(&medium, &catalogue, &outcome.sets[0], VerifyLevel::Stream, &Quiet).unwrap();
     assert_eq!(report.findings, []);
     assert_eq!(catalogue.state(&catalogue.sets()[0]), SetState::Misread, "until it is read whole again");
+}
+
+fn states(medium: &Repositories) -> Vec<SetState> {
+    let catalogue = Catalogue::load(medium, None).unwrap();
+    catalogue.sets().iter().map(|set| catalogue.state(set)).collect()
+}
+
+/// Notes the first set as a verification does that finds damage.
+fn found_damaged(world: &World) {
+    let first = Catalogue::load(&reopened(world), None).unwrap().sets()[0].clone();
+    let detail = Some("damaged".to_owned());
+    let bad = NoteBody::ReadBack { good: false, extent: ReadExtent::Full, detail };
+    reopened(world).note(&first, bad).unwrap();
+}
+
+#[test]
+fn what_the_store_damaged_is_stored_again_by_the_next_run() {
+    let world = World::new(&plain_life());
+    let medium = repository(&world);
+    world.run_on(&mut world.ca.connect(), &medium, &BackupOptions::default()).unwrap();
+    for pack in packs(&world) {
+        let mut bytes = fs::read(&pack).unwrap();
+        bytes[40] ^= 1;
+        fs::write(pack, bytes).unwrap();
+    }
+    found_damaged(&world);
+    let medium = reopened(&world);
+    let outcome = world.run_on(&mut world.ca.connect(), &medium, &BackupOptions::default()).unwrap();
+    assert!(world.seen.warned("are damaged"), "{:?}", world.seen.all().warnings);
+    assert_eq!(outcome.sets[0].manifest.kind, Kind::Full);
+    assert_eq!(outcome.truncation.outcome, TruncationOutcome::Done);
+    assert_eq!(states(&reopened(&world)), [SetState::Misread, SetState::Good]);
+    assert_eq!(reopened(&world).sweep(world.ca.authority()).unwrap(), [] as [&str; 0], "told once");
+}
+
+#[test]
+fn a_misread_set_that_is_whole_again_is_good_again() {
+    let world = World::new(&plain_life());
+    let medium = repository(&world);
+    world.run_on(&mut world.ca.connect(), &medium, &BackupOptions::default()).unwrap();
+    found_damaged(&world);
+    assert_eq!(states(&reopened(&world)), [SetState::Misread]);
+    let told = reopened(&world).sweep(world.ca.authority()).unwrap();
+    assert!(told[0].contains("is whole again"), "{told:?}");
+    assert_eq!(states(&reopened(&world)), [SetState::Good]);
 }
