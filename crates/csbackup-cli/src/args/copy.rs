@@ -81,8 +81,8 @@ pub(crate) struct Copy {
     #[arg(long, value_name = "CA COMMON NAME")]
     pub(crate) ca_name: Option<String>,
 
-    /// Only sets that are newer than the newest one in both places, and what they need: what was forgotten
-    /// there stays forgotten. A backup with `--copy-to` does this
+    /// Only sets that are newer than the newest one in both places or had to be left behind before, and what
+    /// they need: what was forgotten there stays forgotten. A backup with `--copy-to` does this
     #[arg(long)]
     pub(crate) newer: bool,
 
