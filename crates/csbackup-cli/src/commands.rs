@@ -5,8 +5,8 @@ use anyhow::Context as _;
 use certadm::CertServer;
 use clap::error::ErrorKind;
 use csbackup::{
-    BackupOptions, Catalogue, Folder, ImportOptions, Medium, NoteBody, OnHost, ReadExtent, SetId, StoredSet,
-    Stores, VerifyLevel,
+    BackupOptions, Catalogue, FindingEntry, Folder, ImportOptions, Medium, NoteBody, OnHost, ReadExtent,
+    SetId, StoredSet, Stores, VerifyLevel, VerifyReport,
 };
 use serde_json::json;
 
@@ -241,7 +241,7 @@ fn verify(args: &Verify, printer: Printer) -> anyhow::Result<Exit> {
     }
     for set in &sets {
         let report = csbackup::verify_set(&*medium, &catalogue, set, level, &Reporter::new(printer))?;
-        note_verification(&*medium, set, level, &report, printer);
+        note_verification(&*medium, &catalogue, set, level, &report, printer);
         let one = report::verified(printer, set.id.as_str(), &report);
         exit = if one == Exit::Done { exit } else { one };
     }
@@ -259,28 +259,40 @@ fn open_folder(path: &str) -> anyhow::Result<Folder> {
 /// A read-only medium can be verified too; then the result is not remembered.
 fn note_verification(
     medium: &dyn Medium,
+    catalogue: &Catalogue,
     set: &StoredSet,
     level: VerifyLevel,
-    report: &csbackup::VerifyReport,
+    report: &VerifyReport,
     printer: Printer,
 ) {
+    let base = catalogue
+        .sets()
+        .iter()
+        .find(|base| base.folder == set.folder && report.misread_base.as_ref() == Some(&base.id));
+    let of_base = base.map_or(Ok(()), |base| medium.note(base, read_back(false)));
     // What is merely out of reach today is not a property of the set.
-    if report.all_findings().any(|(_, finding)| finding.code == "file-unreadable") {
+    let out_of_reach = |finding: &FindingEntry| finding.code == "file-unreadable";
+    let lasting = || {
+        let findings = report.all_findings().map(|(_, finding)| finding);
+        findings.filter(|finding| !finding.code.starts_with("base-") && !out_of_reach(finding))
+    };
+    let intact = !lasting().any(|finding| finding.code.starts_with("file-"));
+    if intact && report.all_findings().any(|(_, finding)| out_of_reach(finding)) {
         printer.warning("some files could not be read: the result is not noted beside the set");
         return;
     }
-    let lasting =
-        || report.all_findings().map(|(_, finding)| finding).filter(|f| !f.code.starts_with("base-"));
-    let intact = !lasting().any(|finding| finding.code.starts_with("file-"));
-    let detail = (!intact).then(|| "found by `csbackup verify`".to_owned());
     let worst = lasting().map(|finding| finding.severity).max();
     let verified = NoteBody::Verified { level, worst, findings: lasting().count() };
-    let noted = medium
-        .note(set, NoteBody::ReadBack { good: intact, extent: ReadExtent::Full, detail })
-        .and_then(|()| medium.note(set, verified));
+    let noted =
+        of_base.and_then(|()| medium.note(set, read_back(intact))).and_then(|()| medium.note(set, verified));
     if let Err(error) = noted {
         printer.warning(&format!("the result could not be noted beside the set: {error}"));
     }
+}
+
+fn read_back(good: bool) -> NoteBody {
+    let detail = (!good).then(|| "found by `csbackup verify`".to_owned());
+    NoteBody::ReadBack { good, extent: ReadExtent::Full, detail }
 }
 
 fn import(args: &Import, printer: Printer) -> anyhow::Result<Exit> {

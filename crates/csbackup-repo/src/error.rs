@@ -70,7 +70,10 @@ pub(crate) fn cause(doing: &str, error: &RusticError) -> StoreError {
     if said.contains("Config version") {
         return StoreError::new(StoreTrouble::UnknownFormat, "a later version of restic made it");
     }
-    let damaged = error.is_code(MAC_CHECK_FAILED) || said.contains("not found in index");
+    // The code is that of the innermost error; of one around it only the text tells.
+    let damaged = error.is_code(MAC_CHECK_FAILED)
+        || said.contains("`cryptographic operations`")
+        || said.contains("not found in index");
     let trouble = if damaged { StoreTrouble::Damaged } else { StoreTrouble::Failed };
     StoreError::new(trouble, format!("cannot {doing}: {said}"))
 }

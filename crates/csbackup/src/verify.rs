@@ -17,7 +17,7 @@ use crate::medium::{Medium, StoredSet};
 use crate::place::Folder;
 use crate::source::{FileSource, SharedSource};
 use crate::transfer::READ_SIZE;
-use crate::{Catalogue, Error, Observer};
+use crate::{Catalogue, Error, Observer, StoreTrouble};
 use chain::joint;
 use full::{Belonging, FullCheck};
 pub(crate) use read_back::read_back;
@@ -95,6 +95,8 @@ pub fn verify_set(
                 findings.extend(compare(entry, &scanned));
                 scanned.checked
             }
+            // Nothing is known of a set that nobody here can decrypt.
+            Some(Err(error @ Error::Store { trouble: StoreTrouble::NoKey, .. })) => return Err(error),
             Some(Err(error)) => {
                 let code = match &error {
                     Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::world::{Run, World, files_below};
+use crate::world::{Run, World, damage, files_below};
 
 const REPO: [&str; 2] = ["--repo", "repo"];
 const PASSWORD: [(&str, &str); 1] = [("CSBACKUP_REPO_PASSWORD", "correct horse battery staple")];
@@ -109,4 +109,22 @@ fn sets_without_a_place_are_a_usage_error() {
     let world = World::new();
     let run = world.run(&["list"]).exits(2);
     assert!(run.stderr.contains("--repo"), "{}", run.stderr);
+}
+
+#[test]
+fn damage_that_verify_finds_is_remembered_and_the_next_backup_is_a_full_one() {
+    let world = World::new();
+    run(&world, &["init", "--repo", "repo", "--ca-dir", "ca"]).exits(0);
+    let backup = [&["backup", "--ca-dir", "ca", "--json"], &REPO[..]].concat();
+    run(&world, &backup).exits(0);
+    let data = world.path("repo/ExampleCA/data");
+    let size = |name: &&String| fs::metadata(data.join(name)).unwrap().len();
+    damage(&data.join(files_below(&data).iter().max_by_key(size).unwrap()));
+    let dry =
+        || run(&world, &[&backup[..], &["--dry-run"]].concat()).exits(0).message("plan")["kind"].clone();
+    assert_eq!(dry(), "incremental");
+    run(&world, &[&["verify", "latest"], &REPO[..]].concat()).exits(4);
+    let list = run(&world, &[&["list", "--json"], &REPO[..]].concat()).exits(0);
+    assert_eq!(list.message("set")["state"], "misread");
+    assert_eq!(dry(), "full");
 }
