@@ -1,6 +1,7 @@
 //! A set goes in and comes out.
 
 use std::fs;
+use std::path::Path;
 
 use csbackup::manifest::Kind;
 use csbackup::{
@@ -76,16 +77,18 @@ fn found_damaged(world: &World) {
     reopened(world).note(&first, bad).unwrap();
 }
 
+fn turn_a_byte(pack: &Path) {
+    let mut bytes = fs::read(pack).unwrap();
+    bytes[40] ^= 1;
+    fs::write(pack, bytes).unwrap();
+}
+
 #[test]
 fn what_the_store_damaged_is_stored_again_by_the_next_run() {
     let world = World::new(&plain_life());
     let medium = repository(&world);
     world.run_on(&mut world.ca.connect(), &medium, &BackupOptions::default()).unwrap();
-    for pack in packs(&world) {
-        let mut bytes = fs::read(&pack).unwrap();
-        bytes[40] ^= 1;
-        fs::write(pack, bytes).unwrap();
-    }
+    turn_a_byte(&packs(&world).into_iter().max_by_key(|pack| pack.metadata().unwrap().len()).unwrap());
     found_damaged(&world);
     let medium = reopened(&world);
     let outcome = world.run_on(&mut world.ca.connect(), &medium, &BackupOptions::default()).unwrap();
@@ -94,6 +97,21 @@ fn what_the_store_damaged_is_stored_again_by_the_next_run() {
     assert_eq!(outcome.truncation.outcome, TruncationOutcome::Done);
     assert_eq!(states(&reopened(&world)), [SetState::Misread, SetState::Good]);
     assert_eq!(reopened(&world).sweep(world.ca.authority()).unwrap(), [] as [&str; 0], "told once");
+}
+
+#[test]
+fn damaged_trees_hide_damaged_files_for_one_run_that_fails() {
+    let world = World::new(&plain_life());
+    let medium = repository(&world);
+    world.run_on(&mut world.ca.connect(), &medium, &BackupOptions::default()).unwrap();
+    packs(&world).iter().for_each(|pack| turn_a_byte(pack));
+    found_damaged(&world);
+    let before = world.generations();
+    let run = || world.run_on(&mut world.ca.connect(), &reopened(&world), &BackupOptions::default());
+    run().unwrap_err();
+    assert_eq!(world.generations(), before, "nothing is truncated");
+    assert_eq!(run().unwrap().truncation.outcome, TruncationOutcome::Done);
+    assert_eq!(states(&reopened(&world)), [SetState::Misread, SetState::Misread, SetState::Good]);
 }
 
 #[test]
