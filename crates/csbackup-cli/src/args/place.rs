@@ -117,7 +117,7 @@ fn some_seconds(text: &str) -> Result<Duration, String> {
 
 /// In bytes.
 fn read_size(text: &str) -> Result<u32, String> {
-    let size = text.parse().ok().filter(|kib: &u32| (64..=4096).contains(kib) && kib % 64 == 0);
+    let size = text.parse().ok().filter(|kib: &u32| (64..=4096).contains(kib) && kib.is_multiple_of(64));
     size.map(|kib| kib * 1024).ok_or_else(|| "expected a multiple of 64, from 64 to 4096".to_owned())
 }
 
