@@ -40,18 +40,22 @@ impl Opened {
         self.drop_from(indexes, &lost)
     }
 
-    /// Reads all data of a snapshot, and takes the packs out of the index in which some of it is damaged.
+    /// Reads all data of a snapshot, and names the packs in which some of it is damaged.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) fn damaged(&self, snapshot: &SnapshotFile) -> Result<HashSet<Id>, Error> {
+        let repo = self.indexed()?;
+        self.run("read what is stored", || damaged(&repo, snapshot))
+    }
+
+    /// Takes these packs out of the index.
     ///
     /// # Errors
     /// As [`Opened::heal`].
-    pub(crate) fn heal_damage(&self, snapshot: &SnapshotFile) -> Result<Healed, Error> {
-        let repo = self.indexed()?;
-        let mut indexes = Vec::new();
-        let damaged = self.run("read what is stored", || {
-            indexes = self.indexes(&self.handle()?)?;
-            damaged(&repo, snapshot)
-        })?;
-        self.drop_from(indexes, &damaged)
+    pub(crate) fn drop_packs(&self, packs: &HashSet<Id>) -> Result<Healed, Error> {
+        let indexes = self.run("read the index", || self.indexes(&self.handle()?))?;
+        self.drop_from(indexes, packs)
     }
 
     fn drop_from(&self, indexes: Vec<(Id, IndexFile)>, packs: &HashSet<Id>) -> Result<Healed, Error> {

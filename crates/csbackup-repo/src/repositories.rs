@@ -169,11 +169,16 @@ impl Repositories {
         Ok(told)
     }
 
-    /// The newest set that was misread and lacks nothing that the index could tell. What is damaged in it would be
-    /// taken for stored by the next backup.
-    fn misread(&self, opened: &Opened) -> Result<Option<StoredSet>, Error> {
-        let mut sets = self.sets_of(opened)?.into_iter().flatten();
-        let Some(set) = sets.rfind(|set| set.read_back() == Some(ReadBack::Bad)) else { return Ok(None) };
+    /// The sets of which it was noted that they are not what was written.
+    pub(crate) fn misread(&self, opened: &Opened) -> Result<Vec<StoredSet>, Error> {
+        let sets = self.sets_of(opened)?.into_iter().flatten();
+        Ok(sets.filter(|set| set.read_back() == Some(ReadBack::Bad)).collect())
+    }
+
+    /// What is damaged in the newest misread set would be taken for stored by the next backup. One that lacks what
+    /// the index could tell was looked at before.
+    fn suspect(&self, opened: &Opened) -> Result<Option<StoredSet>, Error> {
+        let Some(set) = self.misread(opened)?.pop() else { return Ok(None) };
         let lacks = opened.lacks_data(&self.snapshot_of(opened, &set.id)?);
         // A tree that is damaged tells nothing of its files, and is looked at.
         Ok((!lacks.unwrap_or(false)).then_some(set))
@@ -242,8 +247,9 @@ impl Medium for Repositories {
             swept.push(format!("the store has lost {} packs that the index names", lost.packs));
         }
         let mut healed = vec![lost];
-        if let Some(set) = self.misread(&opened)? {
-            let damaged = opened.heal_damage(&self.snapshot_of(&opened, &set.id)?)?;
+        if let Some(set) = self.suspect(&opened)? {
+            let damaged = opened.damaged(&self.snapshot_of(&opened, &set.id)?)?;
+            let damaged = opened.drop_packs(&damaged)?;
             if damaged.packs > 0 {
                 swept.push(format!("{} packs with data of {} are damaged", damaged.packs, set.id));
             } else if self.is_whole(&set) {

@@ -69,13 +69,24 @@ impl Repositories {
     pub fn check(&self, ca_name: &str, options: &CheckOptions) -> Result<CheckReport, Error> {
         let opened = self.open_ca(ca_name)?;
         opened.forget_known();
-        let mut report = check(&opened, options)?;
+        self.checked(&opened, options)
+    }
+
+    /// As [`Repositories::check`], with what was noted of sets before.
+    pub(super) fn checked(&self, opened: &Opened, options: &CheckOptions) -> Result<CheckReport, Error> {
+        let mut report = check(opened, options)?;
+        for set in self.misread(opened)? {
+            if !report.lost.iter().any(|lost| lost.set == set.id) {
+                let text = format!("set {} was read back with other bytes than were written", set.id);
+                report.add(Severity::Error, "set-misread", text, LOST);
+            }
+        }
         report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         Ok(report)
     }
 }
 
-pub(super) fn check(opened: &Opened, options: &CheckOptions) -> Result<CheckReport, Error> {
+fn check(opened: &Opened, options: &CheckOptions) -> Result<CheckReport, Error> {
     let inventory = Inventory::of(opened)?;
     let mut report =
         CheckReport { packs: inventory.stored.len(), bytes: inventory.bytes(), ..CheckReport::default() };

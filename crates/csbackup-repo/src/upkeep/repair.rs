@@ -1,14 +1,16 @@
 //! Repairing what can be: the index, and what was left behind. A set is never rewritten.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use csbackup::Error;
-use rustic_core::{FileType, RepairIndexOptions};
+use csbackup::{Error, StoreTrouble};
+use rustic_core::{FileType, Id, RepairIndexOptions};
 
-use super::check::{CheckOptions, CheckReport, check};
+use super::check::{CheckOptions, CheckReport};
 use super::inventory::Inventory;
 use super::removal::{orphaned_notes, remove_orphaned_notes};
 use crate::Repositories;
+use crate::error::StoreError;
 use crate::lock::{Claim, RepositoryLock};
 use crate::opened::Opened;
 
@@ -47,6 +49,9 @@ impl Repositories {
         let gone = step(inventory.gone(), "packs that are gone already are taken out of the index");
         let orphaned = orphaned_notes(&opened.snapshots()?).len();
         let orphaned = step(orphaned, "notes of sets that are not there are removed");
+        // Nothing is read through an index that is to be mended first.
+        let bad = if damaged { HashSet::new() } else { self.damaged_packs(&opened)? };
+        step(bad.len(), "packs with data of misread sets are damaged and taken out of the index");
         let unreadable = opened.unreadable();
         step(unreadable.len(), "snapshots that nobody can read any more are removed");
         if dry_run {
@@ -58,13 +63,24 @@ impl Repositories {
         if orphaned {
             remove_orphaned_notes(&opened)?;
         }
+        if let Some(reason) = opened.drop_packs(&self.damaged_packs(&opened)?)?.still_named {
+            return Err(StoreError::new(StoreTrouble::ReadOnly, reason).at(&opened.place));
+        }
         for snapshot in unreadable {
             opened
                 .run("remove a snapshot", || opened.store.remove(FileType::Snapshot, &snapshot.id, false))?;
         }
         opened.forget_known();
-        let after = check(&opened, &CheckOptions::default())?;
+        let after = self.checked(&opened, &CheckOptions::default())?;
         Ok(RepairReport { steps, after: Some(after) })
+    }
+
+    fn damaged_packs(&self, opened: &Opened) -> Result<HashSet<Id>, Error> {
+        let mut packs = HashSet::new();
+        for set in self.misread(opened)? {
+            packs.extend(opened.damaged(&self.snapshot_of(opened, &set.id)?)?);
+        }
+        Ok(packs)
     }
 
     /// The lock under which sets and packs are removed; none is needed only to look.

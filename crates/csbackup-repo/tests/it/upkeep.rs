@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use csbackup::manifest::Severity;
 use csbackup::{
-    BackupOptions, Catalogue, Error, KeepOptions, Medium as _, NoteBody, Now, Quiet, Requested, SetState,
-    StoreTrouble, VerifyLevel, forget, plan_forget, verify_set,
+    BackupOptions, Catalogue, Error, KeepOptions, Medium as _, NoteBody, Now, Quiet, ReadExtent, Requested,
+    SetState, StoreTrouble, VerifyLevel, forget, plan_forget, verify_set,
 };
 use csbackup_repo::{
     CheckOptions, CheckReport, Location, Password, PruneOptions, ReadData, Repositories, StoreOptions,
@@ -192,9 +192,23 @@ fn a_flipped_byte_is_found_where_data_is_read() {
     assert!(codes(&report).contains(&"set-damaged"), "{report:?}");
     assert!(!report.lost.is_empty());
     assert!(hints(&report).contains("full backup"), "{}", hints(&report));
+    // Once it was noted, a check that reads no data knows it too, and a repair ends that it counts as stored.
+    let medium = opened(&world);
+    for set in Catalogue::load(&medium, None).unwrap().sets() {
+        if report.lost.iter().any(|lost| lost.set == set.id) {
+            let detail = Some("found by a check".to_owned());
+            let bad = NoteBody::ReadBack { good: false, extent: ReadExtent::Full, detail };
+            medium.note(set, bad).unwrap();
+        }
+    }
+    drop(medium);
+    assert!(codes(&check(&world, ReadData::Nothing)).contains(&"set-misread"));
     let found =
         (1..=8).filter(|part| codes(&check(&world, ReadData::Part(*part, 8))).contains(&"packs-damaged"));
     assert_eq!(found.count(), 1, "each pack is in one part");
+    let repaired = opened(&world).repair(&authority().name, false).unwrap();
+    assert_eq!(repaired.steps, ["1 packs with data of misread sets are damaged and taken out of the index"]);
+    assert_eq!(codes(&repaired.after.unwrap())[0], "set-damaged");
 }
 
 #[test]
