@@ -5,7 +5,8 @@ use std::io::Read as _;
 
 use csbackup::manifest::Kind;
 use csbackup::{
-    Medium as _, Quiet, Requested, SetPath, SetState, TruncationOutcome, VerifyLevel, verify_set,
+    BackupOptions, Medium as _, Quiet, Requested, SetPath, SetState, TruncationOutcome, VerifyLevel,
+    verify_set,
 };
 use testkit::ca::plain_life;
 use testkit::world::World;
@@ -27,6 +28,19 @@ fn a_host_without_a_secret_key_proves_each_set_and_truncates() {
         world.ca.advance().unwrap();
     }
     assert_eq!(states(&host(&world, &pair)), [SetState::Good, SetState::Good, SetState::Good]);
+}
+
+#[test]
+fn a_host_without_a_secret_key_verifies_what_it_can_of_an_increment_says_so_and_truncates() {
+    let (mut world, pair) = (World::new(&plain_life()), Pair::new());
+    run(&world, &host(&world, &pair), Requested::Full).unwrap();
+    world.ca.advance().unwrap();
+    let options = BackupOptions { verify: VerifyLevel::Full, ..BackupOptions::default() };
+    let (medium, mut ca) = (host(&world, &pair), world.ca.connect());
+    let outcome = world.run_observed(&mut ca, &medium, &options, &world.seen).unwrap();
+    assert_eq!(outcome.sets[0].manifest.kind, Kind::Incremental);
+    assert_eq!(outcome.truncation.outcome, TruncationOutcome::Done, "{:?}", outcome.truncation);
+    assert!(world.seen.warned("is not compared with the database"), "{:?}", world.seen.all().warnings);
 }
 
 #[test]

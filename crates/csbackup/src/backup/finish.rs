@@ -85,7 +85,7 @@ fn verify(run: &Run<'_>, set: &StoredSet, proof: &Result<(), Error>) -> Result<O
     let catalogue = Catalogue::load(run.medium, Some(&run.ca))?;
     let report = match verify_stored(run.medium, &catalogue, set, level, run.observer) {
         // A host that cannot read what it wrote has checked the logs as they came, and read them back.
-        Err(Error::Store { trouble: StoreTrouble::WrongPassword, reason, .. })
+        Err(Error::Store { trouble: StoreTrouble::NoKey, reason, .. })
             if set.manifest.kind == Kind::Incremental =>
         {
             let text = format!("{} is not compared with the database that it continues: {reason}", set.id);
