@@ -349,6 +349,8 @@ struct Ended {
     set: StoredSet,
     truncation: Truncation,
     ended: bool,
+    /// Nothing but logs that are in no set yet spoke against a truncation.
+    gap_alone: bool,
 }
 
 /// The chain that an increment continues.
@@ -512,6 +514,8 @@ pub(crate) fn widest(a: Option<[u32; 2]>, b: Option<[u32; 2]>) -> Option<[u32; 2
 ///
 /// Truncation then happens in an increment of the *new* chain: it deletes logs that are younger than
 /// the full backup too, and those must not be in the old chain alone.
+///
+/// INVARIANT: it happens only when both are good, and nothing but the gap withheld that of the full backup.
 fn close_gap(
     server: &mut dyn CertServer,
     run: &mut Run<'_>,
@@ -533,9 +537,12 @@ fn close_gap(
         }
     };
     run.catalogue = Catalogue::load(run.medium, Some(&run.ca))?;
-    let full = run.catalogue.sets().iter().find(|set| set.id == first.set.id);
-    let good = second.set.manifest.worst() != Some(Severity::Error);
-    let Some(base) = full.filter(|_| good).and_then(|full| Base::of(&[full])) else {
+    let good = |ended: &Ended| {
+        let set = run.catalogue.sets().iter().find(|set| set.id == ended.set.id);
+        set.filter(|set| run.catalogue.state(set) == SetState::Good)
+    };
+    let full = good(&first).filter(|_| first.gap_alone && good(&second).is_some());
+    let Some(base) = full.and_then(|full| Base::of(&[full])) else {
         return run.outcome(vec![first, second]);
     };
     let reason = format!("continues {}, so that the CA may delete its logs", first.set.id);
@@ -592,6 +599,8 @@ enum Logs {
 enum Intention {
     Truncate,
     NotAsked,
+    /// These generations are in no set yet.
+    CloseGap([u32; 2]),
     Withhold(String),
 }
 
@@ -599,7 +608,7 @@ impl Intention {
     /// As it is, unless something speaks against it.
     fn or_withhold_if(self, why: Option<String>) -> Self {
         match (self, why) {
-            (Self::Truncate, Some(why)) => Self::Withhold(why),
+            (Self::Truncate | Self::CloseGap(_), Some(why)) => Self::Withhold(why),
             (intention, _) => intention,
         }
     }
@@ -612,10 +621,8 @@ fn intention(run: &Run<'_>, gap: Option<[u32; 2]>) -> Intention {
         Intention::Withhold(fork.clone())
     } else if let Some(error) = run.catalogue.unreadable.first() {
         Intention::Withhold(format!("what is stored cannot be read in whole: {error}"))
-    } else if let Some([low, high]) = gap {
-        Intention::Withhold(format!("generations 0x{low:x}-0x{high:x} are in no set yet"))
     } else {
-        Intention::Truncate
+        gap.map_or(Intention::Truncate, Intention::CloseGap)
     }
 }
 

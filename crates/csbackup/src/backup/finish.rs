@@ -52,15 +52,16 @@ pub(super) fn finish(
     {
         decided = Intention::Withhold(why);
     }
+    let gap_alone = matches!(decided, Intention::CloseGap(_));
     let truncation = match decided {
         Intention::Truncate => truncate(run, &mut session, log_directory.as_deref(), before),
         Intention::NotAsked => {
             Truncation { outcome: TruncationOutcome::NotAsked, before, ..Truncation::default() }
         }
-        Intention::Withhold(why) => {
-            run.observer.warning(&format!("the CA keeps its logs: {why}"));
-            Truncation { outcome: TruncationOutcome::Withheld, detail: Some(why), before, after: None }
+        Intention::CloseGap([low, high]) => {
+            withhold(run, format!("generations 0x{low:x}-0x{high:x} are in no set yet"), before)
         }
+        Intention::Withhold(why) => withhold(run, why, before),
     };
     note(run, &set, truncation_note(&truncation));
     let ended = session.end();
@@ -71,7 +72,12 @@ pub(super) fn finish(
     }
     note(run, &set, NoteBody::SessionEnd { good: ended.is_ok(), detail });
     proof?;
-    Ok(Ended { set, truncation, ended: ended.is_ok() })
+    Ok(Ended { set, truncation, ended: ended.is_ok(), gap_alone })
+}
+
+fn withhold(run: &Run<'_>, why: String, before: Option<LogRange>) -> Truncation {
+    run.observer.warning(&format!("the CA keeps its logs: {why}"));
+    Truncation { outcome: TruncationOutcome::Withheld, detail: Some(why), before, after: None }
 }
 
 /// Verifies beyond the streaming part, as asked; returns the worst finding.

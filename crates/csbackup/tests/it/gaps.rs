@@ -4,11 +4,13 @@ use std::fs;
 
 use certsrv::Fault;
 use csbackup::manifest::Kind;
-use csbackup::{BackupOptions, Requested, SetState, TruncationOutcome};
+use csbackup::{BackupOptions, Requested, SetState, TruncationOutcome, VerifyLevel};
 use dtyp::HResult;
 use testkit::ca::{self, Moment, plain_life};
 use testkit::synthetic::log_name;
 use testkit::world::World;
+
+use crate::last_steps::{Bad, Vice};
 
 /// A chain that ends with generation 6, and a CA whose next full backup begins with 8.
 fn with_gap() -> World {
@@ -99,6 +101,37 @@ fn calls_of_full(world: &World) -> u32 {
     let (_, log) = world.copy().run_faulty(Requested::Full, u32::MAX, Fault::LostReply);
     let end = log.calls().iter().position(|call| *call == certadm::Call::BackupEnd);
     end.unwrap() as u32 + 1
+}
+
+/// A full backup whose trees are verified.
+fn verified() -> BackupOptions {
+    BackupOptions { kind: Requested::Full, verify: VerifyLevel::Full, ..BackupOptions::default() }
+}
+
+#[test]
+fn a_gap_is_closed_but_nothing_truncated_when_the_verification_finds_the_full_damaged() {
+    let world = with_gap();
+    // An invented database has no trees.
+    let medium = Bad::new(&world, Vice::NoKey { full: false });
+    let outcome = world.run_on(&mut world.ca.connect(), &medium, &verified()).unwrap();
+    assert_eq!(world.states(), [SetState::Good, SetState::Damaged, SetState::Good]);
+    assert_eq!(world.sets()[2].manifest.generations(), Some((3, 12)));
+    assert_eq!(outcome.truncation.outcome, TruncationOutcome::Withheld);
+    let why = outcome.truncation.detail.unwrap();
+    assert!(why.starts_with("the set has damage"), "{why}");
+    assert_eq!(world.generations(), 3..=12);
+}
+
+#[test]
+fn a_gap_is_closed_but_nothing_truncated_when_the_full_could_not_be_verified() {
+    let world = with_gap();
+    let medium = Bad::new(&world, Vice::NoKey { full: true });
+    let outcome = world.run_on(&mut world.ca.connect(), &medium, &verified()).unwrap();
+    assert_eq!(world.states(), [SetState::Good, SetState::Good, SetState::Good]);
+    assert_eq!(outcome.truncation.outcome, TruncationOutcome::Withheld);
+    let why = outcome.truncation.detail.unwrap();
+    assert!(why.starts_with("the set could not be verified"), "{why}");
+    assert_eq!(world.generations(), 3..=12);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use certsrv::{Fault, FaultRule, Faulty};
 use csbackup::manifest::{FILE_NAME, Kind, Manifest, SetId};
 use csbackup::{
     BackupOptions, Catalogue, Directory, Error, FileSink, Lock, Medium, Note, NoteBody, Observer, Requested,
-    SetPath, SetState, SetWriter, StoredSet, TruncationOutcome,
+    SetPath, SetState, SetWriter, StoreTrouble, StoredSet, TruncationOutcome,
 };
 use dtyp::HResult;
 use testkit::ca::{Moment, plain_life};
@@ -21,23 +21,25 @@ use crate::chains::after_full;
 
 /// What a [`Bad`] medium does.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Vice {
+pub(crate) enum Vice {
     /// The manifest loses its second half once it is published.
     TearsManifests,
     /// The manifest becomes another whole one, under the same name.
     SwapsManifests,
     /// All notes but the first this many are lost with an error.
     NotesOnly(usize),
+    /// Verification finds no key to the files of increments, nor to those of `full` backups.
+    NoKey { full: bool },
 }
 
-struct Bad<'a> {
+pub(crate) struct Bad<'a> {
     inner: &'a Directory,
     vice: Vice,
     notes: AtomicUsize,
 }
 
 impl<'a> Bad<'a> {
-    fn new(world: &'a World, vice: Vice) -> Self {
+    pub(crate) fn new(world: &'a World, vice: Vice) -> Self {
         Self { inner: &world.medium, vice, notes: AtomicUsize::new(0) }
     }
 }
@@ -76,7 +78,14 @@ impl Medium for Bad<'_> {
     }
 
     fn source(&self, set: &StoredSet, path: &SetPath) -> Result<csbackup::SharedSource, Error> {
-        self.inner.source(set, path)
+        match self.vice {
+            Vice::NoKey { full } if full || set.manifest.kind == Kind::Incremental => Err(Error::Store {
+                place: self.location(),
+                trouble: StoreTrouble::NoKey,
+                reason: "no identity is given".to_owned(),
+            }),
+            _ => self.inner.source(set, path),
+        }
     }
 
     fn append(&self, set: &StoredSet, note: Note) -> Result<(), Error> {
