@@ -2,8 +2,10 @@
 //!
 //! The rules count *good* sets of one CA, sampled ones among them, newest first by sequence number; what a
 //! kept set needs is kept with it, so that a chain never loses its base. Sets that are not good count for
-//! nothing: they stay until a whole good chain is newer than they are. Imports that only look back have no place in the
-//! order: they are forgotten by name only. A CA is told by its host or by its log stream.
+//! nothing: they stay until a whole good chain is newer than they are. Those that were misread stay beyond that
+//! where a rule would keep them if they were good: in a repository a later backup can bring back what was lost.
+//! Imports that only look back have no place in the order: they are forgotten by name only. A CA is told by its
+//! host or by its log stream.
 
 mod apply;
 mod group;
@@ -117,7 +119,7 @@ pub fn plan_forget<'a>(
     let mut judge = Judge { catalogue, kept: vec![Vec::new(); sets.len()], gone: vec![None; sets.len()] };
     for group in groups(catalogue) {
         judge.by_rules(&group, keep, now.time());
-        judge.by_worth(&group);
+        judge.by_worth(&group, keep, now.time());
     }
     judge.by_themselves(now.time());
     judge.with_what_they_need();
@@ -251,9 +253,10 @@ impl<'a> Judge<'a> {
         chain.first().copied()
     }
 
-    /// What is not good is of use until a whole good chain is newer.
-    fn by_worth(&mut self, group: &Group) {
+    /// What is not good is of use until a whole good chain is newer, or while it may become good again.
+    fn by_worth(&mut self, group: &Group, keep: &KeepOptions, now: OffsetDateTime) {
         let whole = self.newest_good(group);
+        let misread = group.misread(self.catalogue, keep, now);
         let mut older = whole.is_some();
         for place in group.places.iter().copied() {
             older &= whole != Some(place);
@@ -263,6 +266,8 @@ impl<'a> Judge<'a> {
             }
             if !older {
                 self.keep(place, Reason::NotSuperseded(state.to_string()));
+            } else if misread.contains(&place) {
+                self.keep(place, Reason::Misread(state.to_string()));
             } else if let Some(gone) = self.gone.get_mut(place) {
                 *gone = Some(Reason::Superseded(state.to_string()));
             }

@@ -6,9 +6,9 @@ use time::format_description::well_known::Rfc3339;
 use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use super::{KeepOptions, Reason};
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, SetState};
 use crate::import::UNKNOWN_HOST;
-use crate::manifest::Source;
+use crate::manifest::{Severity, Source};
 use crate::medium::StoredSet;
 
 /// The sets of one CA, by their places in the catalogue, oldest first.
@@ -92,30 +92,68 @@ impl Group {
         keep: &KeepOptions,
         now: OffsetDateTime,
     ) -> Vec<(usize, Reason)> {
-        let good: Vec<(usize, Option<OffsetDateTime>)> =
-            self.sound(catalogue).map(|place| (place, catalogue.sets().get(place).and_then(taken))).collect();
-        let mut kept: Vec<(usize, Reason)> = Vec::new();
-        kept.extend(good.iter().rev().take(keep.last).map(|(place, _)| (*place, Reason::Last(keep.last))));
-        let rules: [Rule; 4] = [
-            (keep.daily, day, Reason::Daily),
-            (keep.weekly, week, Reason::Weekly),
-            (keep.monthly, month, Reason::Monthly),
-            (keep.yearly, year, Reason::Yearly),
-        ];
-        for (count, bucket, reason) in rules {
-            let mut seen = BTreeSet::new();
-            for (place, taken) in good.iter().rev() {
-                let Some(name) = taken.map(|taken| bucket(taken.date())) else { continue };
-                if seen.len() < count && seen.insert(name.clone()) {
-                    kept.push((*place, reason(name)));
-                }
+        by_rules(self.sound(catalogue), catalogue, keep, now)
+    }
+
+    /// Those that are not good only because bytes cannot be read back, and that the rules would keep if they
+    /// could: one by one, so that none takes the place of another.
+    pub(super) fn misread(
+        &self,
+        catalogue: &Catalogue,
+        keep: &KeepOptions,
+        now: OffsetDateTime,
+    ) -> BTreeSet<usize> {
+        let sound: BTreeSet<usize> = self.sound(catalogue).collect();
+        let would_stay = |place: &usize| {
+            let with = self.places.iter().copied().filter(|other| other == place || sound.contains(other));
+            by_rules(with, catalogue, keep, now).iter().any(|(kept, _)| kept == place)
+        };
+        let places = self.places.iter().copied();
+        let misread =
+            places.filter(|place| catalogue.sets().get(*place).is_some_and(|set| is_misread(catalogue, set)));
+        misread.filter(would_stay).collect()
+    }
+}
+
+/// Is it, or what it needs, misread, and nothing else amiss?
+fn is_misread(catalogue: &Catalogue, set: &StoredSet) -> bool {
+    let Ok(chain) = catalogue.chain(set) else { return false };
+    let states: Vec<SetState> = chain.iter().map(|set| catalogue.state(set)).collect();
+    let whole = chain.iter().all(|set| set.manifest.worst() != Some(Severity::Error));
+    let fits = |state| matches!(state, &SetState::Misread | &SetState::Orphan(_)) || state.is_base();
+    whole && states.contains(&SetState::Misread) && states.iter().all(fits)
+}
+
+/// What the rules keep of these sets, oldest first, and why.
+fn by_rules(
+    places: impl Iterator<Item = usize>,
+    catalogue: &Catalogue,
+    keep: &KeepOptions,
+    now: OffsetDateTime,
+) -> Vec<(usize, Reason)> {
+    let good: Vec<(usize, Option<OffsetDateTime>)> =
+        places.map(|place| (place, catalogue.sets().get(place).and_then(taken))).collect();
+    let mut kept: Vec<(usize, Reason)> = Vec::new();
+    kept.extend(good.iter().rev().take(keep.last).map(|(place, _)| (*place, Reason::Last(keep.last))));
+    let rules: [Rule; 4] = [
+        (keep.daily, day, Reason::Daily),
+        (keep.weekly, week, Reason::Weekly),
+        (keep.monthly, month, Reason::Monthly),
+        (keep.yearly, year, Reason::Yearly),
+    ];
+    for (count, bucket, reason) in rules {
+        let mut seen = BTreeSet::new();
+        for (place, taken) in good.iter().rev() {
+            let Some(name) = taken.map(|taken| bucket(taken.date())) else { continue };
+            if seen.len() < count && seen.insert(name.clone()) {
+                kept.push((*place, reason(name)));
             }
         }
-        kept.extend(keep.within.into_iter().flat_map(|within| young(&good, within, now)));
-        let unknown = good.iter().filter(|(_, taken)| taken.is_none());
-        kept.extend(unknown.map(|(place, _)| (*place, Reason::NoTime)));
-        kept
     }
+    kept.extend(keep.within.into_iter().flat_map(|within| young(&good, within, now)));
+    let unknown = good.iter().filter(|(_, taken)| taken.is_none());
+    kept.extend(unknown.map(|(place, _)| (*place, Reason::NoTime)));
+    kept
 }
 
 /// What is young, counted from the newest set (or from now, where that one claims to come later). A clock

@@ -29,6 +29,8 @@ pub enum Reason {
     NeededBy(SetId),
     /// Kept although it is not good: no whole good chain is newer.
     NotSuperseded(String),
+    /// Kept although it is not good, as a rule would keep it if it were: what its store has lost may come back.
+    Misread(String),
     /// Kept: an import that only looks back; it is forgotten by name.
     Historic,
     /// Kept: its place in time is unknown.
@@ -57,6 +59,7 @@ impl Reason {
             Self::NewestGood => "newest-good",
             Self::NeededBy(_) => "needed",
             Self::NotSuperseded(_) => "not-superseded",
+            Self::Misread(_) => "misread",
             Self::Historic => "historic",
             Self::NoTime => "no-time",
             Self::Superseded(_) => "superseded",
@@ -80,6 +83,10 @@ impl fmt::Display for Reason {
             Self::NewestGood => f.write_str("in the newest good chain"),
             Self::NeededBy(id) => write!(f, "needed by {id}"),
             Self::NotSuperseded(state) => write!(f, "{state}, and no whole good chain is newer"),
+            Self::Misread(state) => write!(
+                f,
+                "{state}, but a rule keeps it once what was lost is back: `csbackup verify` reads it again"
+            ),
             Self::Historic => f.write_str("of the past, to be forgotten by its name only"),
             Self::NoTime => f.write_str("of an unknown time"),
             Self::Superseded(state) => write!(f, "{state}, and older than the newest good chain"),

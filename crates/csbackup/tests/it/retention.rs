@@ -94,6 +94,30 @@ fn a_set_that_is_not_good_counts_for_nothing_and_waits_for_a_newer_good_chain() 
 }
 
 #[test]
+fn a_misread_set_that_a_rule_would_keep_stays_and_takes_no_place_from_a_good_one() {
+    let daily = KeepOptions { daily: 3, ..KeepOptions::default() };
+    let sets = ["Fx 11-10", "F 11-16", "Fx 11-17", "I 11-18", "Fx 11-19", "F!x 11-20", "F 11-21", "F 11-22"];
+    let shelf = Shelf::of(&sets);
+    let catalogue = shelf.catalogue();
+    let plan = plan_forget(&catalogue, &daily, Now::Given(NOW)).unwrap();
+    assert_eq!(
+        fates(&plan),
+        [
+            "-superseded",
+            "+daily",
+            "+misread,needed",
+            "+misread",
+            "+misread",
+            "-superseded",
+            "+daily",
+            "+daily,newest-good"
+        ]
+    );
+    let why = plan.fates[2].reasons[0].to_string();
+    assert!(why.starts_with("misread") && why.contains("`csbackup verify`"), "{why}");
+}
+
+#[test]
 fn a_sampled_set_counts_for_the_rules_and_takes_nothing_from_the_newest_good_chain() {
     let daily = KeepOptions { daily: 2, ..KeepOptions::default() };
     let sets = ["F~ 11-18", "F 11-19", "F~ 11-20", "F~ 11-21", "I~ 11-22"];

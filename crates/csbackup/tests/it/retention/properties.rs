@@ -34,6 +34,7 @@ fn shelves() -> impl Strategy<Value = (Vec<String>, BTreeSet<usize>)> {
             let mark = match state {
                 0 => "!",
                 1 => "?",
+                2 => "x",
                 _ => "",
             };
             texts.push(format!("{what}{mark} {month:02}-{day:02}"));

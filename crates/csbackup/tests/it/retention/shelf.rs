@@ -28,7 +28,7 @@ pub(super) struct Shelf {
 
 impl Shelf {
     /// One set each: `F` full, `I` the next increment of the last chain (`I2`: of the chain of set 2), `H` an
-    /// import that looks back; `!` damaged, `?` unproven, `~` sampled; month and day (and hour) of 2026; `@host`, `#stream`.
+    /// import that looks back; `!` damaged, `?` unproven, `~` sampled, `x` misread; month and day (and hour) of 2026; `@host`, `#stream`.
     pub(super) fn of(sets: &[&str]) -> Self {
         let shelf = Self {
             sets: RefCell::default(),
@@ -66,11 +66,11 @@ impl Shelf {
         } else {
             manifest.files.push(log(stream, sequence));
         }
-        if what.ends_with('!') {
+        if what.contains('!') {
             manifest.findings.push(finding());
         }
         let extent = if what.ends_with('~') { ReadExtent::Sample } else { ReadExtent::Full };
-        let read = Note::now(NoteBody::ReadBack { good: true, extent, detail: None });
+        let read = Note::now(NoteBody::ReadBack { good: !what.ends_with('x'), extent, detail: None });
         let notes = if what.ends_with('?') { Vec::new() } else { vec![read] };
         sets.push(StoredSet { id: id.unwrap(), manifest, notes, folder });
     }
