@@ -57,7 +57,7 @@ impl StoreTrouble {
             }
             Self::UnknownFormat => vec!["use the version of csbackup that wrote it, or a later one"],
             Self::Unreachable => {
-                vec!["check network, name and port; nothing was published and no log was deleted"]
+                vec!["check network, name and port; `csbackup list` says which sets are there"]
             }
             Self::Refused => vec!["check the credentials and what they may do"],
             Self::Damaged => {

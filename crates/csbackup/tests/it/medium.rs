@@ -4,7 +4,8 @@ use std::fs;
 
 use certsrv::Faulty;
 use csbackup::{
-    BackupOptions, Error, Medium as _, NoteBody, Requested, SetState, TruncationOutcome, VerifyLevel,
+    BackupOptions, Error, Medium as _, NoteBody, Requested, SetState, StoreTrouble, TruncationOutcome,
+    VerifyLevel,
 };
 use testkit::ca::{authority, plain_life};
 use testkit::world::{World, names};
@@ -103,6 +104,13 @@ fn a_full_disk_is_named_with_a_hint() {
     let medium = Troubled::new(&world.medium, 6, Trouble::Onward);
     let error = world.run_on(&mut world.ca.connect(), &medium, &auto()).unwrap_err();
     assert!(error.hints().iter().any(|hint| hint.contains("free some space")), "{error:?}");
+}
+
+#[test]
+fn of_a_store_out_of_reach_nothing_is_claimed_that_may_have_happened_before() {
+    let (place, reason) = ("s3:backup".to_owned(), "timed out".to_owned());
+    let error = Error::Store { place, trouble: StoreTrouble::Unreachable, reason };
+    assert!(error.hints().iter().all(|hint| hint.contains("check network") && !hint.contains("nothing was")));
 }
 
 #[test]
