@@ -1,7 +1,7 @@
 //! A set that has lost the name of its folder: as restic restores it, or `tar` from an archive.
 
 use crate::check::Check;
-use crate::manifest::{FILE_NAME, FindingEntry, Manifest, Severity};
+use crate::manifest::{FILE_NAME, FindingEntry, Manifest};
 use crate::place::{Folder, FolderFile};
 use crate::{Error, Observer};
 
@@ -18,8 +18,8 @@ pub(super) fn against_manifest(folder: &Folder, observer: &dyn Observer) -> Resu
     let manifest = match Manifest::decode(&bytes) {
         Ok(manifest) => manifest,
         Err(reason) => {
-            let found = finding("manifest-unreadable", format!("`{FILE_NAME}` cannot be used: {reason}"));
-            return Ok(vec![FindingEntry { severity: Severity::Warning, ..found }]);
+            let text = format!("`{FILE_NAME}` cannot be used: {reason}");
+            return Ok(vec![finding("manifest-unreadable", text)]);
         }
     };
     let mut findings = Vec::new();

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use certsrv::CaDirectory;
-use csbackup::manifest::Severity;
+use csbackup::manifest::{FILE_NAME, Severity};
 use csbackup::{
-    BackupOptions, Medium as _, NoteBody, Quiet, Requested, SetState, StoredSet, TruncationOutcome,
-    VerifyLevel, VerifyReport, verify_set,
+    BackupOptions, Folder, Medium as _, NoteBody, Quiet, Requested, SetState, StoredSet, TruncationOutcome,
+    VerifyLevel, VerifyReport, verify_folder, verify_set,
 };
 use testkit::ca::authority;
 use testkit::world::{World, names};
@@ -153,6 +153,33 @@ fn a_base_that_is_not_what_was_written_is_blamed_and_neither_the_ca_nor_the_incr
     assert_eq!(report.misread_base, Some(base.id));
     let errors = errors(&report);
     assert!(errors.iter().all(|error| error.starts_with(" base-")), "{errors:?}");
+}
+
+#[test]
+fn an_increment_whose_base_cannot_be_read_is_not_called_good() {
+    let Some(mut world) = world() else { return };
+    world.run(Requested::Full).unwrap();
+    let base = world.path_of(&world.newest()).join("DataBase");
+    world.advance();
+    world.run(Requested::Auto).unwrap();
+    let database = file(&base, ".edb");
+    fs::rename(&database, database.with_extension("away")).unwrap();
+    let report = verify(&world, &world.newest(), VerifyLevel::Full);
+    let errors = errors(&report);
+    assert!(matches!(&errors[..], [error] if error.starts_with(" base-unread")), "{errors:?}");
+}
+
+#[test]
+fn a_restored_set_whose_manifest_cannot_be_used_is_not_called_good() {
+    let world = World::new(&testkit::ca::plain_life());
+    world.good(Requested::Full);
+    let folder = world.path_of(&world.newest());
+    let place = Folder::open(&folder).unwrap();
+    let verified = || verify_folder(&place, VerifyLevel::Stream, &Quiet).unwrap();
+    assert_eq!(errors(&verified()), [] as [String; 0]);
+    fs::write(folder.join(FILE_NAME), "{").unwrap();
+    let errors = errors(&verified());
+    assert!(matches!(&errors[..], [error] if error.starts_with(" manifest-unreadable")), "{errors:?}");
 }
 
 /// The pages that the logs in a folder go on changing, and that are in its database.
