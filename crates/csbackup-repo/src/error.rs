@@ -6,7 +6,7 @@ use std::io;
 use csbackup::{Error, StoreTrouble};
 use rustic_core::{ErrorKind, RusticError};
 
-/// Why a store failed. It travels inside the library's error and is found again by [`cause`].
+/// Why a store failed. It travels inside the library's error and is found again by `cause`.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{reason}")]
 pub struct StoreError {

@@ -8,6 +8,7 @@ use rustic_core::repofile::SnapshotFile;
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
+use crate::writer::set_id;
 
 /// Tag of the snapshot.
 pub(crate) const TAG: &str = "csbackup-repository";
@@ -26,7 +27,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     /// Finds it among the snapshots of a repository. Of several, which a copy or two runs of `init` may leave,
-    /// the one with the latest format speaks.
+    /// the one with the latest format speaks; where it is lost, a set does.
     pub(crate) fn find(snapshots: &[SnapshotFile]) -> Result<Self, StoreError> {
         #[derive(Deserialize)]
         struct Format {
@@ -40,10 +41,15 @@ impl Identity {
             let Format { format } = serde_json::from_str(description).map_err(unknown)?;
             latest = latest.max(Some((format, description)));
         }
-        let (format, description) = latest.ok_or_else(|| {
-            let reason = "it is a restic repository, but csbackup did not make it";
-            StoreError::new(StoreTrouble::OtherCa, reason)
-        })?;
+        let Some((format, description)) = latest else {
+            let mut sets = snapshots.iter().filter(|snapshot| set_id(snapshot).is_some());
+            let labelled = sets.find(|snapshot| !snapshot.label.is_empty());
+            let ca = labelled.map(|snapshot| snapshot.label.clone()).ok_or_else(|| {
+                let reason = "it is a restic repository, but csbackup did not make it";
+                StoreError::new(StoreTrouble::OtherCa, reason)
+            })?;
+            return Ok(Self { format: FORMAT, ca });
+        };
         if format > FORMAT {
             let reason = format!("it has format {format}, this program knows formats up to {FORMAT}");
             return Err(StoreError::new(StoreTrouble::UnknownFormat, reason));

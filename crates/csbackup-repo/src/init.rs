@@ -84,7 +84,7 @@ fn remove_stray_keys(store: &Arc<dyn WriteBackend>) -> Result<(), StoreError> {
 }
 
 /// Writes whose repository it is.
-fn identify(repo: Repository<OpenStatus>, identity: &Identity) -> Result<(), StoreError> {
+pub(crate) fn identify(repo: Repository<OpenStatus>, identity: &Identity) -> Result<(), StoreError> {
     let repo = repo.to_indexed_ids().map_err(|error| failed(&error))?;
     let text = identity.readme();
     let gate = Arc::new(Gate::default());

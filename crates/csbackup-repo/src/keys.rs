@@ -265,7 +265,11 @@ impl KeyFile {
     }
 
     fn read(store: &Arc<dyn WriteBackend>, id: Id) -> Result<Self, StoreError> {
-        let bytes = store.read_full(FileType::Key, &id).map_err(|error| cause("read a key file", &error))?;
+        let bytes =
+            match store.read_full(FileType::Key, &id).map_err(|error| cause("read a key file", &error)) {
+                Err(error) if error.trouble == StoreTrouble::Damaged => return Ok(Self { id, known: None }),
+                read => read?,
+            };
         let whole = Id::new(Sha256::digest(&bytes).into()) == id;
         Ok(Self { id, known: whole.then(|| serde_json::from_slice(&bytes).ok()).flatten() })
     }

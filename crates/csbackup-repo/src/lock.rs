@@ -139,10 +139,7 @@ impl Drop for RepositoryLock {
             let _ = renewal.join();
         }
         let name = self.holder.state().name.clone();
-        if self.holder.files.remove(&name).is_err() {
-            // Where nothing may be deleted it stays, and is stale in half an hour.
-            GIVEN_BACK.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
-        }
+        give_back(&*self.holder.files, name);
     }
 }
 
@@ -196,6 +193,13 @@ fn against(
     Ok(())
 }
 
+/// Where nothing may be deleted it stays, and is stale in half an hour.
+fn give_back(files: &dyn LockFiles, name: String) {
+    if files.remove(&name).is_err() {
+        GIVEN_BACK.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
+    }
+}
+
 /// Locks of this process that were dropped and could not be removed. Their names are random.
 static GIVEN_BACK: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
@@ -243,7 +247,7 @@ impl Holder {
         let name = self.body.renewed().write(&*self.files, &self.master)?;
         let old = std::mem::replace(&mut state.name, name);
         state.renewed = renewed;
-        let _ = self.files.remove(&old);
+        give_back(&*self.files, old);
         Ok(())
     }
 }

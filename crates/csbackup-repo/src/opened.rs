@@ -13,6 +13,7 @@ use rustic_core::{
 };
 
 use crate::error::{StoreError, cause};
+use crate::heal::Gone;
 use crate::identity::Identity;
 use crate::keys::{self, Password};
 use crate::lock::{Claim, LockFiles, Locks, RepositoryLock};
@@ -140,12 +141,18 @@ impl Opened {
         self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does a snapshot need data that the index does not have?
-    pub(crate) fn lacks_data(&self, snapshot: &SnapshotFile) -> Result<bool, Error> {
+    /// Does a snapshot need data that the index does not have, or that is gone?
+    ///
+    /// # Errors
+    /// The store's, but for damage: a tree that cannot be read is lacking.
+    pub(crate) fn lacks_data(&self, snapshot: &SnapshotFile, gone: &Gone) -> Result<bool, Error> {
         let repo = self.indexed()?;
-        let files = self.files(snapshot)?;
+        let files = match self.files(snapshot) {
+            Err(Error::Store { trouble: StoreTrouble::Damaged, .. }) => return Ok(true),
+            files => files?,
+        };
         let mut chunks = files.values().flat_map(|node| node.content.iter().flatten());
-        Ok(chunks.any(|chunk| repo.get_index_entry(chunk).is_err()))
+        Ok(chunks.any(|chunk| repo.get_index_entry(chunk).map_or(true, |entry| gone.has(&entry.pack, chunk))))
     }
 
     /// The snapshot of a set, if it was seen.

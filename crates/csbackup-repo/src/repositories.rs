@@ -1,6 +1,6 @@
 //! The medium: repositories of CAs below one location.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,7 @@ use csbackup::{
 use rustic_core::repofile::SnapshotFile;
 
 use crate::error::StoreError;
+use crate::heal::Gone;
 use crate::identity::{self, Identity};
 use crate::init::init;
 use crate::keys::Password;
@@ -105,6 +106,9 @@ impl Repositories {
     }
 }
 
+/// Of a misread set of which all data can be read, and is not what was written: nothing can be healed.
+const LOOKED_AT: &str = "read again: its data is stored as it is";
+
 impl Repositories {
     /// A set as its snapshot tells it; if somebody's tool dropped that, as the manifest among its files does.
     fn set(&self, opened: &Opened, snapshot: &SnapshotFile, id: &SetId) -> Result<StoredSet, Error> {
@@ -141,32 +145,64 @@ impl Repositories {
             .collect();
         sets.extend(opened.unreadable().into_iter().map(|snapshot| {
             let path = format!("{}:snapshots/{}", opened.place, snapshot.id.to_hex().as_str());
-            let reason = format!("{}; `csbackup repair` removes it", snapshot.reason);
+            let reason = format!("{}; `csbackup repair` sees to it", snapshot.reason);
             Err(Error::Manifest { path: PathBuf::from(path), reason })
         }));
         sets.sort_by_key(|set| set.as_ref().map_or(0, |set| set.manifest.sequence));
         Ok(sets)
     }
 
-    /// Notes the sets that need what the store has lost as not what was written: nothing continues them.
-    fn doubt(&self, opened: &Opened) -> Result<Vec<String>, Error> {
+    /// Notes the sets that need what is gone as not what was written: nothing continues them.
+    fn doubt(&self, opened: &Opened, gone: &Gone) -> Result<Vec<String>, Error> {
         let mut told = Vec::new();
         for set in self.sets_of(opened)?.into_iter().flatten() {
-            if set.read_back() == Some(ReadBack::Bad) {
+            if set.read_back() == Some(ReadBack::Bad)
+                || !opened.lacks_data(&self.snapshot_of(opened, &set.id)?, gone)?
+            {
                 continue;
             }
-            let snapshot = self.snapshot_of(opened, &set.id)?;
-            // A tree that is lost tells nothing of its files.
-            if opened.lacks_data(&snapshot).unwrap_or(true) {
-                let detail = Some("the store has lost data of it".to_owned());
-                self.note(&set, NoteBody::ReadBack { good: false, extent: ReadExtent::Full, detail })?;
-                told.push(format!(
-                    "{} needs what was lost; a later backup may bring it back: `csbackup verify` tells",
-                    set.id
-                ));
-            }
+            let detail = Some("the store has lost data of it".to_owned());
+            self.note(&set, NoteBody::ReadBack { good: false, extent: ReadExtent::Full, detail })?;
+            told.push(format!(
+                "{} needs what was lost; a later backup may bring it back: `csbackup verify` tells",
+                set.id
+            ));
         }
         Ok(told)
+    }
+
+    /// What is stored no more as it was is not taken for stored: first the sets that need it are doubted, then the
+    /// index forgets it. A run that dies in between leaves the rest to the next one.
+    fn heal(&self, opened: &Opened, told: &mut Vec<String>) -> Result<(), Error> {
+        let mut gone = Gone { packs: opened.lost()?, blobs: HashSet::new() };
+        if !gone.is_empty() {
+            told.push(format!("the store has lost {} packs that the index names", gone.packs.len()));
+        }
+        match self.suspect(opened)? {
+            None => {}
+            Some(set) => match opened.damaged(&self.snapshot_of(opened, &set.id)?) {
+                // What is stored now is read back whatever comes of this.
+                Err(error) => {
+                    told.push(format!("what is damaged of {} could not be seen to: {error}", set.id))
+                }
+                Ok(damaged) if damaged.is_empty() => self.prove_again(&set, told)?,
+                Ok(damaged) => {
+                    told.push(format!("{} pieces of {} are damaged", damaged.len(), set.id));
+                    gone.blobs = damaged;
+                }
+            },
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        told.extend(self.doubt(opened, &gone)?);
+        if let Some(reason) = opened.unlist(&gone)? {
+            told.push(format!(
+                "no set can be stored whole until `csbackup repair` takes that out of the index, \
+                 with credentials that may remove: {reason}"
+            ));
+        }
+        Ok(())
     }
 
     /// The sets of which it was noted that they are not what was written.
@@ -179,22 +215,39 @@ impl Repositories {
     /// the index could tell was looked at before.
     fn suspect(&self, opened: &Opened) -> Result<Option<StoredSet>, Error> {
         let Some(set) = self.misread(opened)?.pop() else { return Ok(None) };
-        let lacks = opened.lacks_data(&self.snapshot_of(opened, &set.id)?);
+        let looked_at = set.notes.iter().rev().find_map(|note| match &note.body {
+            NoteBody::ReadBack { detail, .. } => Some(detail.as_deref() == Some(LOOKED_AT)),
+            _ => None,
+        });
+        if looked_at == Some(true) {
+            return Ok(None);
+        }
+        let snapshot = self.snapshot_of(opened, &set.id)?;
         // A tree that is damaged tells nothing of its files, and is looked at.
-        Ok((!lacks.unwrap_or(false)).then_some(set))
+        let lacks = opened.files(&snapshot).is_ok() && opened.lacks_data(&snapshot, &Gone::default())?;
+        Ok((!lacks).then_some(set))
     }
 
-    /// Are the files of a set those of its manifest?
-    fn is_whole(&self, set: &StoredSet) -> bool {
+    /// All data of a misread set can be read: is it that of its manifest? A later backup may have stored what it
+    /// lacked.
+    fn prove_again(&self, set: &StoredSet, told: &mut Vec<String>) -> Result<(), Error> {
+        let mut good = true;
         for file in &set.manifest.files {
-            let Some(path) = file.set_path() else { return false };
+            let Some(path) = file.set_path() else { continue };
             let mut hash = blake3::Hasher::new();
-            match self.open(set, &path).map(|mut content| io::copy(&mut content, &mut hash)) {
-                Ok(Ok(_)) if hash.finalize().to_hex().as_str() == file.blake3 => {}
-                _ => return false,
+            let read =
+                self.open(set, &path).is_ok_and(|mut content| io::copy(&mut content, &mut hash).is_ok());
+            if !read {
+                return Ok(());
             }
+            good &= hash.finalize().to_hex().as_str() == file.blake3;
         }
-        true
+        let detail = (!good).then(|| LOOKED_AT.to_owned());
+        self.note(set, NoteBody::ReadBack { good, extent: ReadExtent::Full, detail })?;
+        if good {
+            told.push(format!("{} is whole again: later backups have stored what it lacked", set.id));
+        }
+        Ok(())
     }
 
     /// The snapshot of a set; asked of the store only when it is not known yet, for it never changes.
@@ -242,31 +295,7 @@ impl Medium for Repositories {
         let opened = self.open_ca(&ca.name)?;
         let mut swept = opened.locks.sweep().map_err(|error| error.at(&opened.place))?;
         swept.extend(store::sweep_temporary(&self.location, &opened.folder)?);
-        let lost = opened.heal()?;
-        if lost.packs > 0 {
-            swept.push(format!("the store has lost {} packs that the index names", lost.packs));
-        }
-        let mut healed = vec![lost];
-        if let Some(set) = self.suspect(&opened)? {
-            let damaged = opened.damaged(&self.snapshot_of(&opened, &set.id)?)?;
-            let damaged = opened.drop_packs(&damaged)?;
-            if damaged.packs > 0 {
-                swept.push(format!("{} packs with data of {} are damaged", damaged.packs, set.id));
-            } else if self.is_whole(&set) {
-                self.note(&set, NoteBody::ReadBack { good: true, extent: ReadExtent::Full, detail: None })?;
-                swept.push(format!("{} is whole again: later backups have stored what it lacked", set.id));
-            }
-            healed.push(damaged);
-        }
-        if healed.iter().any(|healed| healed.packs > 0) {
-            swept.extend(self.doubt(&opened)?);
-        }
-        if let Some(reason) = healed.into_iter().find_map(|healed| healed.still_named) {
-            swept.push(format!(
-                "no set can be stored whole until `csbackup repair` takes them out of the index, \
-                 with credentials that may remove: {reason}"
-            ));
-        }
+        self.heal(&opened, &mut swept)?;
         Ok(swept)
     }
 

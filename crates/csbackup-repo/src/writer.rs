@@ -168,7 +168,8 @@ impl Drop for RepositoryWriter {
     }
 }
 
-fn tags(id: &SetId, manifest: &Manifest) -> StringList {
+/// The tags of a set.
+pub(crate) fn tags(id: &SetId, manifest: &Manifest) -> StringList {
     let kind = match manifest.kind {
         Kind::Full => "full",
         Kind::Incremental => "incr",

@@ -128,7 +128,13 @@ fn note_lost(repositories: &Repositories, report: &CheckReport, printer: Printer
     if report.lost.is_empty() {
         return;
     }
-    let Ok(catalogue) = Catalogue::load(repositories, None) else { return };
+    let catalogue = match Catalogue::load(repositories, None) {
+        Ok(catalogue) => catalogue,
+        Err(error) => {
+            printer.warning(&format!("what was found could not be noted beside the sets: {error}"));
+            return;
+        }
+    };
     for lost in &report.lost {
         let Some(set) = catalogue.sets().iter().find(|set| set.id == lost.set) else { continue };
         if set.proven() == Some(false) {

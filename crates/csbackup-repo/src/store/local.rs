@@ -159,15 +159,19 @@ fn temporaries(folder: &Path) -> io::Result<Vec<PathBuf>> {
 fn failed<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(io::Error) -> StoreError + 'a {
     /// `ERROR_BAD_NETPATH`, `ERROR_UNEXP_NET_ERR`, `ERROR_NETNAME_DELETED`, `ERROR_BAD_NET_NAME`.
     const NO_SHARE: [i32; 4] = [53, 59, 64, 67];
+    /// `EIO`; `ERROR_CRC`, `ERROR_SECTOR_NOT_FOUND`, `ERROR_IO_DEVICE`.
+    const BAD_SECTOR: &[i32] = if cfg!(windows) { &[23, 27, 1117] } else { &[5] };
     move |error| {
         use io::ErrorKind as Kind;
         let mut trouble = StoreError::io(doing, &path.display().to_string(), &error);
         let changes = ["write", "remove", "create"].contains(&doing);
         let no_share = cfg!(windows) && error.raw_os_error().is_some_and(|code| NO_SHARE.contains(&code));
+        let bad_sector = error.raw_os_error().is_some_and(|code| BAD_SECTOR.contains(&code));
         trouble.trouble = match error.kind() {
             Kind::PermissionDenied if !changes => StoreTrouble::Refused,
             Kind::NotFound if doing != "write" => StoreTrouble::Damaged,
             Kind::UnexpectedEof => StoreTrouble::Damaged,
+            _ if doing == "read" && bad_sector => StoreTrouble::Damaged,
             Kind::HostUnreachable
             | Kind::NetworkUnreachable
             | Kind::NetworkDown
@@ -245,7 +249,11 @@ impl ReadBackend for LocalStore {
 
     fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {
         let path = self.path(kind, id);
-        fs::read(&path).map(Bytes::from).map_err(|error| failed("read", &path)(error).boxed())
+        // A disk is asked twice before its file counts as damaged.
+        fs::read(&path)
+            .or_else(|_| fs::read(&path))
+            .map(Bytes::from)
+            .map_err(|error| failed("read", &path)(error).boxed())
     }
 
     fn read_partial(
@@ -264,7 +272,7 @@ impl ReadBackend for LocalStore {
             file.read_exact(&mut bytes)?;
             Ok(Bytes::from(bytes))
         };
-        read().map_err(|error| failed("read", &path)(error).boxed())
+        read().or_else(|_| read()).map_err(|error| failed("read", &path)(error).boxed())
     }
 
     fn warmup_path(&self, kind: FileType, id: &Id) -> String {
@@ -311,5 +319,8 @@ mod tests {
         assert_eq!(of("read", io::ErrorKind::UnexpectedEof), StoreTrouble::Damaged);
         assert_eq!(of("list", io::ErrorKind::HostUnreachable), StoreTrouble::Unreachable);
         assert_eq!(of("write", io::ErrorKind::Other), StoreTrouble::Failed);
+        let bad = || io::Error::from_raw_os_error(if cfg!(windows) { 23 } else { 5 });
+        assert_eq!(failed("read", Path::new("x"))(bad()).trouble, StoreTrouble::Damaged);
+        assert_eq!(failed("write", Path::new("x"))(bad()).trouble, StoreTrouble::Failed);
     }
 }

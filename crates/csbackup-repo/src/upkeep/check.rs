@@ -4,11 +4,12 @@ mod data;
 mod sets;
 
 use csbackup::manifest::Severity;
-use csbackup::{Error, FindingEntry, SetId};
+use csbackup::{Error, FindingEntry, SetId, StoreTrouble};
 
 use super::inventory::Inventory;
 use super::removal::orphaned_notes;
 use crate::Repositories;
+use crate::lock::Claim;
 use crate::opened::Opened;
 use crate::writer::set_id;
 
@@ -65,9 +66,14 @@ impl Repositories {
     /// Checks the repository of a CA; changes nothing.
     ///
     /// # Errors
-    /// The repository cannot be opened, or the store does not answer. Damage is a finding.
+    /// The repository cannot be opened, somebody uses it alone, or the store does not answer. Damage is a finding.
     pub fn check(&self, ca_name: &str, options: &CheckOptions) -> Result<CheckReport, Error> {
         let opened = self.open_ca(ca_name)?;
+        // What somebody prunes beneath a check is no damage. A store that takes no lock is checked without.
+        let _lock = match opened.lock(&Claim::shared("a check")) {
+            Err(error @ Error::Store { trouble: StoreTrouble::Locked, .. }) => return Err(error),
+            lock => lock.ok(),
+        };
         opened.forget_known();
         self.checked(&opened, options)
     }
@@ -100,7 +106,7 @@ fn check(opened: &Opened, options: &CheckOptions) -> Result<CheckReport, Error> 
     let snapshots = opened.snapshots()?;
     for snapshot in opened.unreadable() {
         let text = format!("snapshot {} cannot be read: {}", snapshot.id.to_hex().as_str(), snapshot.reason);
-        let hint = "it was a set, or what was noted of one; `csbackup repair` removes it";
+        let hint = "it was a set, or what was noted of one; `csbackup repair` finds the set again if a note of it is left, and removes it";
         report.add(Severity::Error, "snapshot-unreadable", text, hint);
     }
     let orphaned = orphaned_notes(&snapshots).len();

@@ -6,10 +6,11 @@
 use std::str::FromStr;
 
 use bytesize::ByteSize;
-use csbackup::Error;
+use csbackup::{Error, StoreTrouble};
 use rustic_core::LimitOption;
 
 use crate::Repositories;
+use crate::error::StoreError;
 use crate::gate::Gated;
 
 /// How much is pruned.
@@ -120,6 +121,13 @@ impl Repositories {
             Ok(report)
         });
         opened.changed();
-        report
+        report.map_err(|error| match error {
+            Error::Store { place, reason, .. } if reason.contains("missing in index") => {
+                let hint =
+                    "a set lacks data: nothing is pruned until it is forgotten; `csbackup check` names it";
+                StoreError::new(StoreTrouble::Damaged, format!("{hint} ({reason})")).at(&place)
+            }
+            error => error,
+        })
     }
 }

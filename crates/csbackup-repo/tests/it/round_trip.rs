@@ -96,6 +96,9 @@ fn what_the_store_damaged_is_stored_again_by_the_next_run() {
     assert_eq!(outcome.sets[0].manifest.kind, Kind::Full);
     assert_eq!(outcome.truncation.outcome, TruncationOutcome::Done);
     assert_eq!(states(&reopened(&world)), [SetState::Misread, SetState::Good]);
+    let told = reopened(&world).sweep(world.ca.authority()).unwrap();
+    assert!(told[0].contains("is whole again"), "{told:?}");
+    assert_eq!(states(&reopened(&world)), [SetState::Good, SetState::Good]);
     assert_eq!(reopened(&world).sweep(world.ca.authority()).unwrap(), [] as [&str; 0], "told once");
 }
 

@@ -2,15 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use bytes::Bytes;
 use csbackup::manifest::Severity;
 use csbackup::{
     BackupOptions, Catalogue, Error, KeepOptions, Medium as _, NoteBody, Now, Quiet, ReadExtent, Requested,
     SetState, StoreTrouble, VerifyLevel, forget, plan_forget, verify_set,
 };
 use csbackup_repo::{
-    CheckOptions, CheckReport, Location, Password, PruneOptions, ReadData, Repositories, StoreOptions,
+    CheckOptions, CheckReport, Location, Password, PruneOptions, ReadBackend, ReadData, Repositories,
+    StoreError, StoreOptions, Wrap, WriteBackend,
 };
+use rustic_core::{BytesList, FileType, Id, RusticResult};
 use testkit::ca::{authority, plain_life};
 use testkit::world::World;
 use time::OffsetDateTime;
@@ -207,8 +211,13 @@ fn a_flipped_byte_is_found_where_data_is_read() {
         (1..=8).filter(|part| codes(&check(&world, ReadData::Part(*part, 8))).contains(&"packs-damaged"));
     assert_eq!(found.count(), 1, "each pack is in one part");
     let repaired = opened(&world).repair(&authority().name, false).unwrap();
-    assert_eq!(repaired.steps, ["1 packs with data of misread sets are damaged and taken out of the index"]);
+    assert_eq!(repaired.steps, ["1 pieces of misread sets are damaged and taken out of the index"]);
     assert_eq!(codes(&repaired.after.unwrap())[0], "set-damaged");
+    assert_eq!(
+        opened(&world).repair(&authority().name, false).unwrap().steps,
+        [] as [&str; 0],
+        "nothing is left"
+    );
 }
 
 #[test]
@@ -295,31 +304,88 @@ fn notes_without_their_set_are_found_and_removed() {
 }
 
 #[test]
-fn a_damaged_snapshot_hides_no_other_and_is_removed_by_a_repair() {
+fn a_damaged_snapshot_hides_no_other_and_its_set_is_found_again() {
     let world = two_chains();
-    let sets = Catalogue::load(&opened(&world), None).unwrap().sets().len();
-    let listed = files(&world, "snapshots");
-    for (number, snapshot) in listed.iter().enumerate() {
+    let sets = |world: &World| -> Vec<_> {
+        let catalogue = Catalogue::load(&opened(world), None).unwrap();
+        catalogue.sets().iter().map(|set| (set.id.clone(), catalogue.state(set))).collect()
+    };
+    let before = sets(&world);
+    for number in 0..files(&world, "snapshots").len() {
+        let world = world.copy();
+        let snapshot = &files(&world, "snapshots")[number];
         let bytes = fs::read(snapshot).unwrap();
         fs::write(snapshot, &bytes[..bytes.len() - 1]).unwrap();
-        match Catalogue::load(&opened(&world), None) {
-            Ok(catalogue) if catalogue.sets().is_empty() => {
-                let said = catalogue.unreadable[0].to_string();
-                assert!(said.contains("whose repository it is cannot be read"), "{said}");
-            }
-            Ok(catalogue) => {
-                assert_eq!(catalogue.unreadable.len(), 1);
-                assert!(catalogue.unreadable[0].to_string().contains("csbackup repair"));
-                assert!(catalogue.sets().len() >= sets - 1);
-                assert!(codes(&check(&world, ReadData::Nothing)).contains(&"snapshot-unreadable"));
-                if number == listed.len() - 1 {
-                    let repaired = opened(&world).repair(&authority().name, false).unwrap();
-                    assert!(!codes(&repaired.after.unwrap()).contains(&"snapshot-unreadable"));
-                    assert!(!snapshot.exists());
-                }
-            }
-            Err(error) => panic!("{error}"),
-        }
-        fs::write(snapshot, bytes).unwrap();
+        let catalogue = Catalogue::load(&opened(&world), None).unwrap();
+        assert_eq!(catalogue.unreadable.len(), 1);
+        assert!(catalogue.unreadable[0].to_string().contains("csbackup repair"));
+        assert!(catalogue.sets().len() >= before.len() - 1);
+        assert!(codes(&check(&world, ReadData::Nothing)).contains(&"snapshot-unreadable"));
+        let planned = opened(&world).repair(&authority().name, true).unwrap();
+        assert!(snapshot.exists());
+        let repaired = opened(&world).repair(&authority().name, false).unwrap();
+        assert_eq!(repaired.steps, planned.steps);
+        assert_eq!(codes(&repaired.after.unwrap()), [] as [&str; 0]);
+        assert!(!snapshot.exists());
+        let ids =
+            |sets: &[(csbackup::SetId, SetState)]| sets.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&sets(&world)), ids(&before), "no set is lost: {:?}", planned.steps);
+        assert_eq!(opened(&world).repair(&authority().name, true).unwrap().steps, [] as [&str; 0]);
+    }
+}
+
+#[test]
+fn what_is_lost_is_doubted_where_nothing_can_be_removed() {
+    let world = two_chains();
+    let lost = files(&world, "data").remove(0);
+    fs::remove_file(&lost).unwrap();
+    let index = files(&world, "index");
+    let location = Location::Local(world.folder().join("repository"));
+    let wrap = Some(Wrap::new(|inner| Arc::new(KeepsAll(inner))));
+    let options = StoreOptions { wrap, ..StoreOptions::default() };
+    for _ in 0..3 {
+        let keeping = Repositories::new(location.clone(), options.clone(), Password::new("quite secret"));
+        let told = keeping.sweep(&authority()).unwrap();
+        assert!(told.iter().any(|text| text.contains("csbackup repair")), "{told:?}");
+    }
+    assert!(index.iter().all(|file| file.exists()));
+    assert_eq!(files(&world, "index").len(), index.len() + 1, "the same is not written again");
+    let catalogue = Catalogue::load(&opened(&world), None).unwrap();
+    assert!(catalogue.sets().iter().any(|set| catalogue.state(set) == SetState::Misread));
+}
+
+/// A store that lets nothing go.
+#[derive(Debug)]
+struct KeepsAll(Arc<dyn WriteBackend>);
+
+impl ReadBackend for KeepsAll {
+    fn location(&self) -> String {
+        self.0.location()
+    }
+
+    fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
+        self.0.list_with_size(kind)
+    }
+
+    fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {
+        self.0.read_full(kind, id)
+    }
+
+    fn read_partial(&self, kind: FileType, id: &Id, keep: bool, at: u32, length: u32) -> RusticResult<Bytes> {
+        self.0.read_partial(kind, id, keep, at, length)
+    }
+
+    fn warmup_path(&self, kind: FileType, id: &Id) -> String {
+        self.0.warmup_path(kind, id)
+    }
+}
+
+impl WriteBackend for KeepsAll {
+    fn write_bytes(&self, kind: FileType, id: &Id, keep: bool, content: BytesList) -> RusticResult<()> {
+        self.0.write_bytes(kind, id, keep, content)
+    }
+
+    fn remove(&self, _: FileType, _: &Id, _: bool) -> RusticResult<()> {
+        Err(StoreError::new(StoreTrouble::ReadOnly, "nothing is removed here").boxed())
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn read(
             return Ok(BTreeSet::new());
         }
     };
-    let mut damaged = BTreeSet::new();
+    let (mut damaged, mut holed) = (BTreeSet::new(), 0);
     let mut others: Vec<(Severity, String)> = Vec::new();
     for (level, result) in results {
         // The library names these types nowhere; their texts are all there is.
@@ -86,6 +86,8 @@ pub(super) fn read(
         match kind {
             // Packs that are missing, and sets that miss something: `packs` and `sets` say it better.
             "PackNotReferenced" | "NoPack" | "PackSizeMismatchIndex" => {}
+            // Healed: what is damaged in them is listed no more.
+            "PackBlobOffsetMismatch" => holed += 1,
             "FileBlobNotInIndex" | "SubTreeMissingInIndex" | "ErrorCheckingTrees" => {}
             _ => match pack_in(&text, inventory).filter(|_| is_error) {
                 Some(pack) => _ = damaged.insert(pack),
@@ -97,6 +99,10 @@ pub(super) fn read(
         }
     }
     others.sort_by_key(|(severity, _)| std::cmp::Reverse(*severity));
+    if holed > 0 {
+        let text = format!("{holed} pieces of packs are damaged and stand in the index no more");
+        report.add(Severity::Info, "packs-holed", text, "");
+    }
     if let Some(first) = damaged.first() {
         let text = format!("{} packs are damaged, the first is {}", damaged.len(), first.to_hex().as_str());
         report.add(Severity::Error, "packs-damaged", text, LOST);
