@@ -4,7 +4,7 @@ mod defect;
 mod macros;
 mod pages;
 mod report;
-mod start;
+pub(crate) mod start;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

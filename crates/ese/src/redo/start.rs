@@ -6,14 +6,14 @@ use crate::time::Signature;
 
 /// Where redo starts, and what is on disk before.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Start {
-    pub(super) signature: Signature,
-    pub(super) log_signature: Signature,
-    pub(super) page_size: PageSize,
+pub(crate) struct Start {
+    pub(crate) signature: Signature,
+    pub(crate) log_signature: Signature,
+    pub(crate) page_size: PageSize,
     /// Whether the database is not consistent without logs.
-    pub(super) needs_logs: bool,
+    pub(crate) needs_logs: bool,
     /// Lowest generation that it needs.
-    pub(super) lowest: Generation,
+    pub(crate) lowest: Generation,
     attach: LogPosition,
     /// Records before this are on disk.
     on_disk: LogPosition,
@@ -22,7 +22,7 @@ pub(super) struct Start {
 }
 
 impl Start {
-    pub(super) fn of(header: &DatabaseHeader) -> Self {
+    pub(crate) fn of(header: &DatabaseHeader) -> Self {
         let (lowest, _) = header.required;
         let is_clean = header.state == DbState::CleanShutdown;
         Self {
@@ -44,17 +44,17 @@ impl Start {
     /// Whether the record was written before the database was attached.
     ///
     /// All such changes are on disk: a database is attached only when it is consistent.
-    pub(super) fn is_before_attach(&self, at: LogPosition) -> bool {
+    pub(crate) fn is_before_attach(&self, at: LogPosition) -> bool {
         at <= self.attach
     }
 
     /// Whether the header promises that the record is on disk.
-    pub(super) fn is_on_disk(&self, at: LogPosition) -> bool {
+    pub(crate) fn is_on_disk(&self, at: LogPosition) -> bool {
         at < self.on_disk || self.is_before_attach(at)
     }
 
     /// Whether logs of these generations have to mention the database.
-    pub(super) fn expects_mention(&self, generations: Option<(Generation, Generation)>) -> bool {
+    pub(crate) fn expects_mention(&self, generations: Option<(Generation, Generation)>) -> bool {
         let Some((first, last)) = generations else { return false };
         self.needs_logs || self.consistent.is_set() && (first..=last).contains(&self.consistent.generation)
     }

@@ -45,7 +45,7 @@ fn rows_and_indexes_are_those_that_the_engine_read() {
     }
 }
 
-fn compare(database: &Database<Vec<u8>>, name: &str, facts: &Json, lines: &[&str], place: &str) {
+pub(crate) fn compare(database: &Database<Vec<u8>>, name: &str, facts: &Json, lines: &[&str], place: &str) {
     let table = database.table(name).unwrap();
     let mut hashes = Vec::new();
     for (row, line) in database.rows(table).zip(lines) {

@@ -29,6 +29,7 @@ mod names;
 mod old_logs;
 mod reader;
 mod records;
+mod replay;
 mod rules;
 mod sniffing;
 mod streams;

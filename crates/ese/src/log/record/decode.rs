@@ -11,8 +11,8 @@ use crate::numbers::{LogPosition, PageNumber};
 use crate::time::Signature;
 
 impl<'a> Record<'a> {
-    /// Reads a record of which `size` has found all bytes.
-    pub(super) fn decode(bytes: &'a [u8]) -> Self {
+    /// Reads a record of which all bytes are there, as `size` has found.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Self {
         let f = Fields(bytes);
         let kind = RecordType(f.u8(0));
         let operation = match kind.0 {

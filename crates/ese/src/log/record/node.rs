@@ -93,6 +93,12 @@ pub struct EmptiedPage {
 }
 
 impl<'a> EmptyTree<'a> {
+    /// The list in these bytes.
+    #[cfg(test)]
+    pub(crate) const fn of(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
     /// The pages.
     pub fn pages(self) -> impl Iterator<Item = EmptiedPage> + 'a {
         let (pages, _) = self.0.as_chunks::<16>();
