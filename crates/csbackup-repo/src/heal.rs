@@ -1,8 +1,8 @@
 //! Healing: what a store has lost or damaged no longer counts as stored.
 //!
-//! Chunks that the index names and the store has not, or not as they were, would be stored by no later set. `repair_index` of the
-//! library wants the repository for itself; here only index files that name it are replaced, so that
-//! runs beside this one keep what they add.
+//! A chunk that the index names and the store has not, or not as it was, would be stored by no later set.
+//! `repair_index` of the library wants the repository for itself; here only the index files that name such a chunk
+//! are replaced, so that runs beside this one keep what they add.
 
 use std::collections::{HashMap, HashSet};
 
@@ -40,7 +40,7 @@ impl Gone {
 
     /// What is left of a pack.
     fn rest_of(&self, pack: &IndexPack) -> Option<IndexPack> {
-        // Told by its chunks, unless it is told otherwise.
+        // It follows from the chunks that are listed, unless it is written down.
         let size = if self.concerns(pack) { Some(pack.pack_size()) } else { pack.size };
         let mut rest = IndexPack { size, ..pack.clone() };
         rest.blobs.retain(|blob| !self.has(&pack.id, &blob.id));
