@@ -8,6 +8,7 @@ use csbackup::{Requested, VerifyLevel};
 
 mod archive;
 mod copy;
+mod drill;
 mod key;
 mod look;
 mod place;
@@ -19,6 +20,7 @@ mod upkeep;
 
 pub(crate) use archive::ArchiveAccess;
 pub(crate) use copy::{Copies, Copy, SetsAt};
+pub(crate) use drill::{Drill, Point, ScratchArgs};
 pub(crate) use key::KeyArgs;
 pub(crate) use look::*;
 pub(crate) use place::{Ca as TheCa, Library, Logon, PasswordSource, Place, Shares};
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Show(Show),
     /// Verify every byte of a set, or of any folder with a database and its logs
     Verify(Verify),
+    /// Restore a set to a scratch file, replay its logs, verify what comes of it, and note the result
+    Drill(Box<Drill>),
     /// List the certificates in a set, a folder or a database
     Certs(Certs),
     /// List the requests
@@ -135,6 +139,13 @@ pub(crate) struct Backup {
     /// stored database once more. `deep`: also every entry of every index
     #[arg(long, value_enum, default_value_t = Level::Full)]
     pub(crate) verify: Level,
+
+    /// Drill the new set at the end: restore it to a scratch file, replay its logs, verify what comes of it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) drill: bool,
+
+    #[command(flatten)]
+    pub(crate) scratch: ScratchArgs,
 
     /// Seconds to wait for another backup of the CA to end
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]

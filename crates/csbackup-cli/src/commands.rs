@@ -18,7 +18,8 @@ use crate::road::Road;
 use crate::rows::Rows;
 use crate::sets::Kept;
 use crate::{
-    authority, copy, demo, doctor, dump, key, look, ping, report, repository, restore, serve, upkeep, windows,
+    authority, copy, demo, doctor, drill, dump, key, look, ping, report, repository, restore, serve, upkeep,
+    windows,
 };
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
@@ -32,6 +33,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Verify(args) => verify(args, printer),
         Command::Restore(args) => restore::restore(args, printer),
         Command::Import(args) => import(args, printer),
+        Command::Drill(args) => drill::drill(args, printer),
         Command::Certs(args) => look::certs(args, printer),
         Command::Requests(args) => look::requests(args, printer),
         Command::Crls(args) => look::crls(args, printer),
@@ -94,7 +96,13 @@ fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
     let on_host = host.as_deref_mut().map(|host| OnHost { host, key_password, restart });
     let outcome = csbackup::backup_to(&mut *server, on_host, stores, &*files, &options, &reporter)?;
     let catalogue = Catalogue::load(&*medium, Some(&authority)).unwrap_or_default();
-    Ok(report::outcome(printer, &catalogue, &outcome))
+    let exit = report::outcome(printer, &catalogue, &outcome);
+    let newest = outcome.sets.last().filter(|_| args.drill);
+    let set = newest.and_then(|set| catalogue.sets().iter().find(|stored| stored.id == set.id));
+    let Some(set) = set else { return Ok(exit) };
+    drop(reporter);
+    let drilled = drill::after_backup(&*medium, &catalogue, set, &args.scratch, printer)?;
+    Ok(if exit == Exit::Done || drilled == Exit::Damage { drilled } else { exit })
 }
 
 /// Longest wait for a service that was restarted to be online again.

@@ -8,6 +8,7 @@ mod commands;
 mod copy;
 mod demo;
 mod doctor;
+mod drill;
 mod dump;
 mod env;
 mod exit;

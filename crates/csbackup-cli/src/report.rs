@@ -2,8 +2,8 @@
 
 use csbackup::manifest::{Content, FileEntry, Manifest, Severity};
 use csbackup::{
-    Catalogue, FindingEntry, Hold, LogProof, LogRange, NoteBody, Outcome, Proof, ReadBack, SetState,
-    StoredSet, TruncationOutcome, VerifyReport,
+    Catalogue, DrillOutcome, FindingEntry, Hold, LogProof, LogRange, NoteBody, Outcome, Proof, ReadBack,
+    SetState, StoredSet, TruncationOutcome, VerifyReport,
 };
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -89,6 +89,7 @@ pub(crate) fn set_value(catalogue: &Catalogue, set: &StoredSet) -> Value {
         "findings": manifest.all_findings().count(),
         "worst": manifest.worst(),
         "truncation": truncation,
+        "drilled": set.drilled().map(|(at, drill)| json!({ "at": at, "outcome": drill.outcome })),
         "hold": hold(set).map(|hold| json!({ "reason": hold.reason, "until": hold.until })),
     })
 }
@@ -217,9 +218,14 @@ pub(crate) fn list(printer: Printer, catalogue: &Catalogue) {
         });
         let gaps = if manifest.gaps.is_empty() { "" } else { ", incomplete" };
         let historic = if catalogue.is_historic(set) { ", of the past" } else { "" };
+        let drilled = set.drilled().map_or("", |(_, drill)| match drill.outcome {
+            DrillOutcome::Passed => ", drilled",
+            DrillOutcome::Incomplete => ", drill incomplete",
+            DrillOutcome::Failed => ", DRILL FAILED",
+        });
         let held = if hold(set).is_some() { ", on hold" } else { "" };
         text.push_str(&format!(
-            "{indent:<4}{:<32} {:>11}  {:<26} {}{}{gaps}{historic}{held}",
+            "{indent:<4}{:<32} {:>11}  {:<26} {}{}{gaps}{historic}{drilled}{held}",
             set.id.to_string(),
             bytes(manifest.size()),
             generations(manifest.generations()),
@@ -237,7 +243,7 @@ pub(crate) fn list(printer: Printer, catalogue: &Catalogue) {
 }
 
 /// What the full verification of a database looked at.
-fn proven(proof: &Proof) -> String {
+pub(crate) fn proven(proof: &Proof) -> String {
     let mut parts = Vec::new();
     if proof.trees > 0 {
         let how = if proof.deep { "entry by entry" } else { "by a sample" };

@@ -10,7 +10,7 @@ use crate::backup::widest;
 use crate::import::UNKNOWN_HOST;
 use crate::manifest::{Kind, Manifest, SetId, Severity, Source};
 use crate::medium::{Medium, ReadBack, StoredSet};
-use crate::note::{NoteBody, TruncationOutcome};
+use crate::note::{DrillOutcome, NoteBody, TruncationOutcome};
 use crate::verify::VerifyLevel;
 
 /// The sets of a medium (of one CA, or of all), oldest first, with what each is worth.
@@ -344,9 +344,11 @@ fn end_of(manifest: &Manifest) -> Option<(&str, u32)> {
     Some((&last.signature, last.generation))
 }
 
-/// The worst that verifications found. Damage is only refuted by one that looks as closely.
+/// The worst that verifications and drills found. Damage is only refuted by one that looks as closely; a drill
+/// looks at something else than a verification.
 fn verified(set: &StoredSet) -> Option<Severity> {
     let (mut last, mut found) = (VerifyLevel::Stream, None);
+    let drilled = set.drilled().map(|(_, drill)| drill.outcome);
     for note in &set.notes {
         if let NoteBody::Verified { level, worst, .. } = note.body
             && (level >= last || worst == Some(Severity::Error))
@@ -354,5 +356,5 @@ fn verified(set: &StoredSet) -> Option<Severity> {
             (last, found) = (level, worst);
         }
     }
-    found
+    found.max(drilled.filter(|outcome| *outcome == DrillOutcome::Failed).map(|_| Severity::Error))
 }

@@ -8,6 +8,7 @@ mod check;
 mod copy;
 mod directory;
 mod doctor;
+mod drill;
 pub mod durable;
 mod error;
 mod files;
@@ -21,6 +22,7 @@ mod names;
 mod note;
 mod observer;
 mod place;
+mod recover;
 pub mod registry;
 mod restore;
 mod retention;
@@ -35,6 +37,7 @@ pub use catalogue::{Catalogue, SetState};
 pub use copy::{CopyReport, Missing, copy};
 pub use directory::Directory;
 pub use doctor::*;
+pub use drill::*;
 pub use error::Error;
 pub use files::{FileAccess, MappedFiles};
 pub use import::{ImportOptions, import};
@@ -44,9 +47,12 @@ pub use look::*;
 pub use manifest::{FindingEntry, Manifest, SetId};
 pub use medium::{FileSink, Lock, Medium, ReadBack, SetWriter, StoredSet};
 pub use names::{SetPath, safe_name, shown_name};
-pub use note::{LogRange, Note, NoteBody, ReadExtent, TruncationOutcome};
+pub use note::{
+    DrillContent, DrillOutcome, DrillRecord, LogRange, Note, NoteBody, ReadExtent, TruncationOutcome,
+};
 pub use observer::{Observer, Quiet, Step};
 pub use place::Folder;
+pub use recover::{Lost, Recovered, Scratch, Until};
 pub use restore::{
     CaPlaces, CaSide, Part, PlanItem, RegistryChange, RestoreOptions, RestorePlan, RestoreStatus,
     RestoreTarget, Restored, ServiceEnd, captured_file, captured_registry, plan_restore, registry_changes,

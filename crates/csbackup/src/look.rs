@@ -11,7 +11,7 @@ use crate::manifest::{Content, SetId};
 use crate::medium::{Medium, StoredSet};
 use crate::place::{Folder, FolderFile};
 use crate::source::{FileSource, SharedSource};
-use crate::{Catalogue, Error};
+use crate::{Catalogue, Error, Recovered};
 
 /// A database of a CA to look into.
 pub struct Look {
@@ -36,6 +36,9 @@ pub struct LookState {
     pub streamed: Option<String>,
     /// First and last generation of the logs whose changes are not in the database.
     pub not_replayed: Option<[u32; 2]>,
+    /// How far the logs were replayed, where they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovered: Option<Recovered>,
 }
 
 impl fmt::Display for LookState {
@@ -43,6 +46,11 @@ impl fmt::Display for LookState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(base) = &self.base {
             write!(f, "{} has only logs, this is the database of {base}; ", self.place)?;
+        }
+        if let Some(recovered) = &self.recovered {
+            let position = recovered.position.as_deref().unwrap_or("no log record");
+            let end = recovered.complete_to.as_ref().map(|time| format!(", complete to {time}"));
+            return write!(f, "as recovered to {position}{}", end.unwrap_or_default());
         }
         match &self.streamed {
             _ if self.consistent => f.write_str("as shut down cleanly")?,
@@ -60,7 +68,7 @@ impl fmt::Display for LookState {
 impl LookState {
     /// Is there anything to say beside the rows?
     pub fn is_notable(&self) -> bool {
-        !self.consistent || self.base.is_some()
+        !self.consistent || self.base.is_some() || self.recovered.is_some()
     }
 
     fn of(
@@ -82,6 +90,7 @@ impl LookState {
             consistent: !database.database().is_dirty(),
             streamed: backup.filter(|backup| backup.is_set()).map(|backup| backup.time.to_string()),
             not_replayed,
+            recovered: None,
         }
     }
 }

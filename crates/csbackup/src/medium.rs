@@ -6,7 +6,7 @@ use std::sync::Arc;
 use certadm::Authority;
 
 use crate::manifest::{Manifest, SetId};
-use crate::note::{Note, NoteBody, ReadExtent};
+use crate::note::{DrillRecord, Note, NoteBody, ReadExtent};
 use crate::source::SharedSource;
 use crate::{Error, SetPath};
 
@@ -129,6 +129,14 @@ impl StoredSet {
             NoteBody::ReadBack { good: true, extent: ReadExtent::Full, .. } => Some(ReadBack::Whole),
             NoteBody::ReadBack { good: true, .. } => known.or(Some(ReadBack::Sampled)),
             _ => known,
+        })
+    }
+
+    /// The last drill, and when it was.
+    pub fn drilled(&self) -> Option<(&str, &DrillRecord)> {
+        self.notes.iter().rev().find_map(|note| match &note.body {
+            NoteBody::Drilled(drill) => Some((note.at.as_str(), drill)),
+            _ => None,
         })
     }
 

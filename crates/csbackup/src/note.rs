@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 
 use crate::backup::TOOL;
 use crate::manifest::{Severity, timestamp};
+use crate::recover::Recovered;
 use crate::verify::VerifyLevel;
 
 /// One line beside a set.
@@ -77,6 +78,9 @@ pub enum NoteBody {
         /// Number of findings.
         findings: usize,
     },
+    /// The set was restored to a scratch folder, its logs were replayed to the end, and the database that came
+    /// of it was verified and looked into.
+    Drilled(DrillRecord),
     /// Keep this set, whatever the rules say: a legal hold. It holds until a later [`NoteBody::Released`].
     Hold {
         /// Why, for people.
@@ -102,6 +106,52 @@ pub enum NoteBody {
     /// A note of a later version; kept and shown by its name only.
     #[serde(other)]
     Unknown,
+}
+
+/// What came of a drill.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DrillRecord {
+    /// In a word.
+    pub outcome: DrillOutcome,
+    /// How far the logs brought the database.
+    pub recovered: Recovered,
+    /// What the recovered database holds; absent where there is none, or none of a CA.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub content: Option<DrillContent>,
+    /// The worst that was found.
+    pub worst: Option<Severity>,
+    /// Number of findings.
+    pub findings: usize,
+    /// The first of the worst findings, in words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
+}
+
+/// How a drill ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DrillOutcome {
+    /// The set restores: all its logs were replayed, and nothing is wrong with the database.
+    Passed,
+    /// A database came of it, and something is missing, or this program could not do all of it.
+    Incomplete,
+    /// The set does not restore as it should.
+    Failed,
+}
+
+/// What a recovered database holds, by its numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillContent {
+    /// Rows of requests.
+    pub requests: u64,
+    /// Number of the newest one.
+    pub newest_request: Option<i32>,
+    /// Issued certificates.
+    pub certificates: u64,
+    /// Of these, revoked.
+    pub revoked: u64,
+    /// Number of the newest base CRL of the CA's newest key.
+    pub crl: Option<i32>,
 }
 
 /// How much of a set is read back from the medium.

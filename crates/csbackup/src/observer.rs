@@ -40,6 +40,8 @@ pub enum Step {
     Truncated,
     /// The session has ended.
     Ended,
+    /// The logs are replayed: what came of it is verified next.
+    Recovered,
     /// A set is looked into for the first time: its database is read once, for an index of it.
     Indexing,
     /// A set was removed.

@@ -7,8 +7,9 @@ mod read_back;
 mod sample;
 
 use std::io::Read;
+use std::sync::Arc;
 
-use ese::{NamedLog, Origin};
+use ese::{NamedLog, Origin, PageSource as _};
 
 use crate::chain::is_numbered;
 use crate::check::{Check, Checked, listed_generations, set_findings};
@@ -17,7 +18,7 @@ use crate::medium::{Medium, StoredSet};
 use crate::place::Folder;
 use crate::source::{FileSource, SharedSource};
 use crate::transfer::READ_SIZE;
-use crate::{Catalogue, Error, Observer, StoreTrouble};
+use crate::{Catalogue, Error, Observer, Scratch, StoreTrouble};
 use chain::joint;
 use full::{Belonging, FullCheck};
 pub(crate) use read_back::read_back;
@@ -165,6 +166,28 @@ pub fn verify_folder(
     verification.finish()
 }
 
+/// Verifies a database that was recovered, entry by entry: closed, and without logs. Its rows are the drill's
+/// affair.
+///
+/// # Errors
+/// As [`verify_set`].
+pub(crate) fn verify_recovered(
+    name: &str,
+    database: &Arc<Scratch>,
+    observer: &dyn Observer,
+) -> Result<VerifyReport, Error> {
+    let mut verification = Verification::new(VerifyLevel::Deep, observer);
+    verification.rows = false;
+    let size = database.size();
+    let scanned =
+        scan(database.reader(), Check::for_content(Content::Database, Origin::Raw, size), false, observer)?;
+    verification.report.bytes += scanned.size;
+    let findings =
+        scanned.error.map(|error| finding("file-unreadable", error.to_string())).into_iter().collect();
+    verification.add(name, size, findings, scanned.checked, || Some(Box::new(Arc::clone(database))));
+    verification.finish()
+}
+
 /// The full verification of a set that was just stored and read back. The streaming part was done
 /// while it came in.
 ///
@@ -192,6 +215,7 @@ struct Verification<'a> {
     /// What an increment continues.
     chain: Vec<(&'a dyn Medium, &'a StoredSet)>,
     level: VerifyLevel,
+    rows: bool,
     observer: &'a dyn Observer,
 }
 
@@ -209,7 +233,7 @@ impl<'a> Verification<'a> {
     fn new(level: VerifyLevel, observer: &'a dyn Observer) -> Self {
         let (databases, logs, chain) = (Vec::new(), Vec::new(), Vec::new());
         let (report, ese_files) = (VerifyReport::default(), EseFiles::default());
-        Self { report, ese_files, databases, logs, chain, level, observer }
+        Self { report, ese_files, databases, logs, chain, level, rows: true, observer }
     }
 
     /// Takes a file in. What the trees of a database may settle is told when they are checked.
@@ -308,6 +332,7 @@ impl<'a> Verification<'a> {
                 logs: &logs_of(database.header.as_ref()),
                 logs_complete,
                 level: self.level,
+                rows: self.rows,
                 observer: self.observer,
             };
             let mut belonging = check.belonging()?;
@@ -447,7 +472,7 @@ fn finding(code: &str, text: String) -> FindingEntry {
     }
 }
 
-fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

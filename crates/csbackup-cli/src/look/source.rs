@@ -37,12 +37,12 @@ pub(super) fn open(name: &str, sets: &Sets, ca_name: Option<&str>, printer: Prin
 
 /// Says of which moment the rows are, and what of the catalog is damaged.
 fn tell(look: &Look, printer: Printer) {
-    let LookState { place, base, consistent, streamed, not_replayed } = &look.state;
+    let LookState { place, base, consistent, streamed, not_replayed, recovered } = &look.state;
     let text = look.state.to_string();
     if printer.is_json() {
         let value = json!({
             "place": place, "base": base, "consistent": consistent, "streamed": streamed,
-            "not_replayed": not_replayed, "text": text,
+            "not_replayed": not_replayed, "recovered": recovered, "text": text,
         });
         printer.result("source", value, "");
     } else if look.state.is_notable() {

@@ -51,9 +51,21 @@ impl When {
 
     /// As [`When::ahead`], for our own clock.
     pub(crate) fn moment_ahead(self) -> anyhow::Result<OffsetDateTime> {
+        self.moment(OffsetDateTime::checked_add)
+    }
+
+    /// As [`When::ago`], for our own clock.
+    pub(crate) fn moment_ago(self) -> anyhow::Result<OffsetDateTime> {
+        self.moment(OffsetDateTime::checked_sub)
+    }
+
+    fn moment(
+        self,
+        from_now: impl FnOnce(OffsetDateTime, Duration) -> Option<OffsetDateTime>,
+    ) -> anyhow::Result<OffsetDateTime> {
         let moment = match self {
             Self::At(at) => Some(at),
-            Self::Distance(distance) => OffsetDateTime::now_utc().checked_add(distance),
+            Self::Distance(distance) => from_now(OffsetDateTime::now_utc(), distance),
         };
         moment.ok_or_else(|| usage(ErrorKind::ValueValidation, "a time is out of range"))
     }

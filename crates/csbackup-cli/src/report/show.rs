@@ -1,6 +1,6 @@
 //! The page of one set, or of one database.
 
-use csbackup::{Catalogue, LookState, NoteBody, Overview, ReadBack, StoredSet};
+use csbackup::{Catalogue, DrillOutcome, DrillRecord, LookState, NoteBody, Overview, ReadBack, StoredSet};
 use serde_json::json;
 
 use super::{bytes, finding, hold, set_value};
@@ -29,6 +29,25 @@ fn verified_how(set: &StoredSet) -> String {
         ));
     }
     parts.join("; ")
+}
+
+/// What the last drill came to.
+fn drilled(at: &str, drill: &DrillRecord) -> String {
+    let outcome = match drill.outcome {
+        DrillOutcome::Passed => "passed",
+        DrillOutcome::Incomplete => "INCOMPLETE",
+        DrillOutcome::Failed => "FAILED",
+    };
+    let content = drill.content.as_ref();
+    let content = content.map(|content| format!("; {} certificates", content.certificates));
+    let detail = drill.detail.as_ref().filter(|_| drill.outcome != DrillOutcome::Passed);
+    let detail = detail.map(|detail| format!("; {detail}"));
+    format!(
+        "drilled    {at}: {outcome}, recovered {}{}{}",
+        crate::drill::reached(&drill.recovered),
+        content.unwrap_or_default(),
+        detail.unwrap_or_default()
+    )
 }
 
 /// The page of `show` for a database that is in no set.
@@ -99,6 +118,7 @@ pub(crate) fn show(
         format!("taken      {} to {}", manifest.started, manifest.finished),
         format!("verified   {}", verified_how(set)),
     ];
+    lines.extend(set.drilled().map(|(at, drill)| drilled(at, drill)));
     lines.extend(hold(set).map(|hold| format!("hold       {hold}")));
     lines.extend(content.into_iter().flat_map(|(overview, state)| contents(overview, state)));
     lines.push(format!("timeline   {}", manifest.timeline));

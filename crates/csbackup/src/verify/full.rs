@@ -75,6 +75,8 @@ pub(super) struct FullCheck<'a> {
     /// Nothing says that logs are missing or damaged.
     pub(super) logs_complete: bool,
     pub(super) level: VerifyLevel,
+    /// Look at the CA's rows too, where the level is deep.
+    pub(super) rows: bool,
     pub(super) observer: &'a dyn Observer,
 }
 
@@ -145,6 +147,7 @@ impl FullCheck<'_> {
         let mut findings = entries(&unsettled);
         findings.extend(with_rest(entries(&report.findings), report.suppressed));
         if self.level == VerifyLevel::Deep
+            && self.rows
             && let Ok(database) = CaDatabase::of(database)
         {
             findings.extend(ca_database::check(&database).iter().filter_map(of_rows));
