@@ -223,8 +223,12 @@ impl Life {
     fn restore(&self, full: &StoredSet, increment: &StoredSet) -> anyhow::Result<()> {
         self.show.step("the good set is restored and compared");
         let to = self.root.join("restored");
-        let options =
-            RestoreOptions { target: RestoreTarget::Folder(to.clone()), force: false, only: vec![] };
+        let options = RestoreOptions {
+            target: RestoreTarget::Folder(to.clone()),
+            force: false,
+            only: vec![],
+            recovered: None,
+        };
         let catalogue = self.catalogue()?;
         let plan = csbackup::plan_restore(&catalogue, increment, &options)?;
         csbackup::restore(&self.medium, &plan, &Reporter::new(self.printer))?;

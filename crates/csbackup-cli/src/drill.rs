@@ -20,7 +20,8 @@ pub(crate) fn drill(args: &Drill, printer: Printer) -> anyhow::Result<Exit> {
     let options = DrillOptions { scratch: args.scratch.folder(), until, keep: args.keep.clone() };
     let path = Path::new(&args.set);
     if !args.sets.are_given() && path.exists() && set_folder(path)?.is_none() {
-        let report = csbackup::drill_folder(&Folder::open(path)?, &options, &Reporter::new(printer))?;
+        let (folder, logs) = (Folder::open(path)?, args.logs.as_deref().map(Folder::open).transpose()?);
+        let report = csbackup::drill_folder(&folder, logs.as_ref(), &options, &Reporter::new(printer))?;
         return Ok(tell(printer, &args.set, &report, None));
     }
     let which = Which { set: args.set.clone(), ca_name: args.ca_name.clone(), sets: args.sets.clone() };

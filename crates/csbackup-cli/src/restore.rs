@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use anyhow::{Context as _, ensure};
 use certadm::Call;
 use csbackup::manifest::Content;
-use csbackup::{MappedFiles, RestoreOptions, RestoreTarget, Restored, StoredSet};
+use csbackup::{MappedFiles, RestoreOptions, RestoreTarget, Restored, StoredSet, Until};
 use dtyp::HResult;
 use serde_json::json;
 
-use crate::args::{Restore, RestoreWhich, Which};
+use crate::args::{Point, Restore, RestoreWhich, Which};
 use crate::commands::find;
 use crate::exit::Exit;
 use crate::printer::Printer;
@@ -46,7 +46,11 @@ fn lay_down(
         (None, Some(folder)) => RestoreTarget::Folder(folder.clone()),
         (None, None) => RestoreTarget::Original(MappedFiles::new(args.maps.iter().cloned())),
     };
-    let options = RestoreOptions { target, force: args.force, only: parts::only(args) };
+    let recovered = match (args.recovered, args.until) {
+        (false, _) => None,
+        (true, until) => Some(until.map_or(Ok(Until::End), Point::until)?),
+    };
+    let options = RestoreOptions { target, force: args.force, only: parts::only(args), recovered };
     let mut plan = csbackup::plan_restore(&catalogue, &set, &options)?;
     printer.note(&format!("restoring {} from {}", set.manifest.ca.authority(), set.id));
     report::restore_plan(printer, &plan);
@@ -87,13 +91,19 @@ fn lay_down(
         if plan.registrations.is_empty() && !plan.registry.is_empty() {
             printer.note("the certificate service reads its registry values when it starts: restart it");
         }
-        if !plan.registrations.is_empty() {
+        if !plan.registrations.is_empty() || plan.recovered.is_some() {
             printer.note(
                 "take a new full backup: sets from before a restore cannot be combined with later ones",
             );
         }
     } else if plan.items.iter().any(|item| item.content == Content::Database) {
-        streamed(printer, plan.sets.len());
+        match plan.recovered {
+            Some(_) => printer.note(
+                "the database is closed and needs no log: it can be opened at any place and under any name; a CA takes it \
+                 with its service stopped, and with the logs and the checkpoint of before out of its folders",
+            ),
+            None => streamed(printer, plan.sets.len()),
+        }
     }
     Ok(if plan.damaged { Exit::Damage } else { exit })
 }
@@ -120,6 +130,9 @@ fn streamed(printer: Printer, sets: usize) {
         "the database is a streamed copy: the CA replays the logs when the restore is registered (certutil -restoreDB \
          with the set's folder does both)"
     });
+    printer.hint(
+        "with `--recovered` the logs are replayed here: for another path or name, or without a CA to replay them",
+    );
 }
 
 /// `--resume`, `--undo`, `--status`.

@@ -103,16 +103,18 @@ pub fn drill_set(
     Ok(drill.report)
 }
 
-/// Drills a folder with a database and its logs: a backup of another tool, a copy of a CA's own folder.
+/// Drills a folder with a database and its logs: a backup of another tool, a copy of a CA's own folder. The
+/// logs may be in another one.
 ///
 /// # Errors
 /// As [`drill_set`].
 pub fn drill_folder(
     folder: &Folder,
+    logs: Option<&Folder>,
     options: &DrillOptions,
     observer: &dyn Observer,
 ) -> Result<DrillReport, Error> {
-    Ok(drill(&Supply::of_folder(folder)?, options, observer)?.report)
+    Ok(drill(&Supply::of_folder(folder, logs)?, options, observer)?.report)
 }
 
 /// A drill, and the database that came of it.

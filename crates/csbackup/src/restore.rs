@@ -11,6 +11,7 @@ mod journal;
 mod moves;
 mod places;
 mod plan;
+mod recover;
 mod registry;
 mod service;
 mod session;
@@ -31,7 +32,7 @@ pub use undo::undo;
 
 use crate::manifest::{Content, SetId};
 use crate::medium::StoredSet;
-use crate::{MappedFiles, SetPath};
+use crate::{MappedFiles, SetPath, Until};
 
 /// Where a restore goes.
 #[derive(Debug, Clone)]
@@ -91,6 +92,9 @@ pub struct RestoreOptions {
     pub force: bool,
     /// Only these parts; empty: all.
     pub only: Vec<Part>,
+    /// Lay the database down as it is once the logs are replayed, to this point: closed, so that no log goes
+    /// with it and nothing is registered. `None`: as it was streamed, with its logs.
+    pub recovered: Option<Until>,
 }
 
 /// One file to lay down.
@@ -106,7 +110,7 @@ pub struct PlanItem {
     pub content: Content,
     /// Size in bytes.
     pub size: u64,
-    /// BLAKE3 it must have.
+    /// BLAKE3 it must have; of a database that is recovered first, that of the stream.
     pub blake3: String,
 }
 
@@ -134,6 +138,10 @@ pub struct RestorePlan {
     pub registry: Vec<ConfigEntry>,
     /// Folder that gets the journal.
     pub journal: PathBuf,
+    /// The database is recovered first, to this point.
+    pub recovered: Option<Until>,
+    /// Files of a CA's database are laid down: its service must not run then.
+    stops_service: bool,
     /// Folder that had the checkpoint.
     checkpoint: Option<PathBuf>,
 }
@@ -169,7 +177,7 @@ pub struct Restored {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "reason", rename_all = "kebab-case")]
 pub enum ServiceEnd {
-    /// Started again: it replays the logs.
+    /// Started again: it replays the logs, where there are any.
     Started,
     /// It did not run before and was not started.
     LeftStopped,

@@ -18,6 +18,10 @@ pub(crate) struct Drill {
     #[arg(long, value_name = "NAME", requires = "sets_in")]
     pub(crate) ca_name: Option<String>,
 
+    /// Folder of the logs, where they are not in the folder of the database
+    #[arg(long, value_name = "DIR", conflicts_with = "sets_in")]
+    pub(crate) logs: Option<PathBuf>,
+
     /// Replay the logs to this point only; such a drill is not noted beside the set
     #[arg(long, value_name = "TIME|GENERATION", value_parser = Point::parse)]
     pub(crate) until: Option<Point>,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use csra_client::Target;
 
-use super::{Sets, mapping};
+use super::{Point, Sets, mapping};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Restore {
@@ -26,6 +26,15 @@ pub(crate) struct Restore {
     /// Only these parts; without this everything, but registry and keys of a CA only when they are named
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,...")]
     pub(crate) only: Vec<Part>,
+
+    /// Replay the logs here, and lay the database down closed, without any log: for other paths and names, for
+    /// another program, for a CA that cannot replay them. Nothing is registered
+    #[arg(long, conflicts_with_all = ["resume", "undo", "status"])]
+    pub(crate) recovered: bool,
+
+    /// Replay the logs to this point only: a log generation, a time, or `end`
+    #[arg(long, value_name = "TIME|GENERATION", value_parser = Point::parse, requires = "recovered")]
+    pub(crate) until: Option<Point>,
 
     /// Move existing files aside
     #[arg(long)]

@@ -99,6 +99,9 @@ impl Words<'_> {
             }
             Remedy::StartService { replays } => self.start(*replays),
             Remedy::Register { folder, replays } => self.register(folder, *replays),
+            Remedy::Recover { folder, logs, reaches, last } => {
+                recover(folder, logs.as_deref(), *reaches, *last)
+            }
             Remedy::Restore(best) => self.restore(best),
             Remedy::FindBackup { looked } => self.find_backup(*looked),
             Remedy::CheckHardware => step(
@@ -275,6 +278,22 @@ impl Words<'_> {
 
 fn step(text: &str, commands: impl IntoIterator<Item = String>) -> Step {
     Step { text: text.to_owned(), commands: commands.into_iter().collect() }
+}
+
+fn recover(folder: &Path, logs: Option<&Path>, reaches: u32, last: u32) -> Step {
+    let lost = match last > reaches {
+        true => format!(
+            " It ends with generation 0x{reaches:x}: what is only in the logs {} is lost then.",
+            super::range(reaches.saturating_add(1), last)
+        ),
+        false => String::new(),
+    };
+    let text = format!(
+        "Without the CA, and without changing anything here: csbackup replays the logs on a copy, verifies what comes of \
+         it, and keeps it as a closed database that can be searched, or given to a CA.{lost}"
+    );
+    let logs = logs.map(|logs| format!(" --logs {}", quoted(logs))).unwrap_or_default();
+    step(&text, [format!("csbackup drill {}{logs} --keep recovered.edb", quoted(folder))])
 }
 
 fn listed(items: impl IntoIterator<Item = String>) -> String {

@@ -104,6 +104,17 @@ pub enum Remedy {
         /// First and last generation that are replayed then.
         replays: Option<[u32; 2]>,
     },
+    /// Replay the logs on a copy, without the CA: what is here is good enough for that.
+    Recover {
+        /// The folder of the database.
+        folder: PathBuf,
+        /// Where its logs are, when it is another folder.
+        logs: Option<PathBuf>,
+        /// The last generation that can be replayed.
+        reaches: u32,
+        /// The last generation that is known of: what is between the two is lost.
+        last: u32,
+    },
     /// Restore a set.
     Restore(BestSet),
     /// No set can be restored from what was named: search for backups.
@@ -143,6 +154,7 @@ pub(super) fn of(examination: &Examination, sets: Option<&Catalogue>) -> Vec<Rem
         }
         repair(examination, sets, &mut remedies);
     }
+    remedies.extend(recover(examination));
     if remedies.iter().any(changes) {
         remedies.insert(0, Remedy::CopyFirst { folders: folders(examination) });
     }
@@ -163,11 +175,37 @@ fn contradicted(examination: &Examination) -> bool {
     findings.any(|finding| finding.severity == Severity::Error && REDO.contains(&finding.code.as_str()))
 }
 
+/// The logs that the database needs are here and good: it can be recovered elsewhere, whatever else is wrong.
+fn recover(examination: &Examination) -> Option<Remedy> {
+    if !examination.instances.is_empty() || examination.databases.iter().any(|database| database.damaged) {
+        return None;
+    }
+    let [low, high] = examination.databases.iter().find_map(|database| database.required)?;
+    let good = |wanted: u32| {
+        let mut logs = examination.logs.iter();
+        logs.any(|log| log.state == LogState::Good && log.generation == Some(wanted))
+    };
+    let reaches = (low..=u32::MAX).take_while(|&generation| good(generation)).last()?;
+    let last = examination.logs.iter().filter_map(|log| log.generation).max()?;
+    let logs = Some(&examination.log_folder).filter(|logs| **logs != examination.folder);
+    (reaches >= high).then(|| Remedy::Recover {
+        folder: examination.folder.clone(),
+        logs: logs.cloned(),
+        reaches,
+        last: last.max(reaches),
+    })
+}
+
 /// Does the step change something in the folders, or is something damaged, which may get worse?
 fn changes(remedy: &Remedy) -> bool {
     !matches!(
         remedy,
-        Remedy::BackUp | Remedy::InUse { .. } | Remedy::NameSets | Remedy::Search { .. } | Remedy::LookAgain
+        Remedy::BackUp
+            | Remedy::InUse { .. }
+            | Remedy::NameSets
+            | Remedy::Search { .. }
+            | Remedy::LookAgain
+            | Remedy::Recover { .. }
     )
 }
 

@@ -115,8 +115,8 @@ impl<'a> Supply<'a> {
         Ok(own)
     }
 
-    /// The database and the logs of a folder: a `certutil` backup, a CA's own folder, any other.
-    pub(crate) fn of_folder(folder: &'a Folder) -> Result<Self, Error> {
+    /// The database of a folder (a `certutil` backup, a CA's own, any other), and the logs there or in another.
+    pub(crate) fn of_folder(folder: &Folder, logs: Option<&Folder>) -> Result<Self, Error> {
         let part = |file: &FolderFile| {
             let from = From::File(file.path.clone());
             Part { name: file.name.clone(), size: file.size, blake3: None, from }
@@ -126,7 +126,8 @@ impl<'a> Supply<'a> {
         let none = || Error::NoSet { reason: format!("`{place}` holds no database, only logs") };
         let database = part(files.next().ok_or_else(none)?);
         let mut own = Self { place: place.clone(), database, logs: BTreeMap::new(), session: None };
-        for file in folder.files.iter().filter(|file| file.content == Content::Log) {
+        let logs = logs.unwrap_or(folder);
+        for file in logs.files.iter().filter(|file| file.content == Content::Log) {
             let mut head = Vec::new();
             file.open()?.take(HEAD).read_to_end(&mut head).map_err(Error::io("read", &file.path))?;
             let named = ese::log_generation_of_name(&file.name).and_then(|name| name.generation);
@@ -155,7 +156,7 @@ impl<'a> Supply<'a> {
     ///
     /// Records have no times: a log belongs to it when the next one was begun at that time or before. So
     /// nothing newer comes in, and of what is older at most what one log holds stays out.
-    pub(super) fn last(&self, until: Until) -> Result<u32, Error> {
+    pub(crate) fn last(&self, until: Until) -> Result<u32, Error> {
         let highest = self.logs.keys().next_back().copied().unwrap_or(0);
         let out = |what: String| Error::NoSet { reason: what };
         match until {

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use certadm::ServerState;
 
 use super::journal::{Journal, Phase};
-use super::{CaSide, RestorePlan, Restored, ServiceEnd, moves, registry, service, session, stage};
+use super::{CaSide, RestorePlan, Restored, ServiceEnd, moves, recover, registry, service, session, stage};
 use crate::catalogue::Catalogue;
 use crate::medium::Medium;
-use crate::{Error, Observer};
+use crate::{Error, Observer, Until};
 
 /// Carries a plan out: writes everything beside its place, checks it, then moves old files aside and
 /// new ones in. On an error everything is as it was before; a run that died is ended by [`resume`] or
@@ -64,8 +64,12 @@ fn run(
     if let Some(ca) = &mut ca {
         service::state(ca)?;
     }
-    let mut journal = Journal::begin(plan, &medium.location(), observer)?;
-    let staged = stage::stage(&journal, medium, &plan.sets, observer)
+    let mut plan = plan.clone();
+    if let Some(Until::Time(_)) = plan.recovered {
+        plan.recovered = Some(Until::Generation(recover::generation(&plan, medium)?));
+    }
+    let mut journal = Journal::begin(&plan, &medium.location(), observer)?;
+    let staged = stage::stage(&mut journal, medium, &plan.sets, observer)
         .and_then(|()| journal.enter(Phase::Ready, observer));
     match staged {
         Ok(()) => go_on(journal, ca, observer),
@@ -104,7 +108,7 @@ pub fn resume(
             };
             let medium = medium.ok_or_else(missing)?;
             let catalogue = Catalogue::load(medium, None)?;
-            stage::stage(&journal, medium, catalogue.sets(), observer)?;
+            stage::stage(&mut journal, medium, catalogue.sets(), observer)?;
             journal.enter(Phase::Ready, observer)?;
         }
         Phase::Ready => {}
@@ -162,7 +166,7 @@ fn apply(
 ) -> Result<(), Error> {
     need_ca(journal, ca.as_deref())?;
     let registered = !journal.record.registrations.is_empty();
-    if let (Some(ca), true) = (ca.as_deref_mut(), registered) {
+    if let (Some(ca), true) = (ca.as_deref_mut(), journal.record.stops_service()) {
         service::stop(journal, ca, observer)?;
     }
     moves::fix_aside(&mut journal.record)?;
@@ -186,7 +190,7 @@ fn conclude(
 ) -> Result<Restored, Error> {
     let record = &journal.record;
     let service = match ca {
-        Some(ca) if !record.registrations.is_empty() => Some(service::start(&journal, ca, observer)),
+        Some(ca) if record.stops_service() => Some(service::start(&journal, ca, observer)),
         Some(_) => Some(ServiceEnd::Untouched),
         None => None,
     };

@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use super::{RestorePlan, moves};
 use crate::durable::{self, create_durable, sync_directory};
 use crate::manifest::{Ca, Content, SetId, timestamp};
-use crate::{Error, Observer, Step};
+use crate::{Error, Observer, Step, Until};
 
 /// The folder of the journal, and of the files that wait beside their places.
 pub(super) const FOLDER: &str = ".csbackup-restore";
@@ -71,6 +71,12 @@ pub(super) struct Record {
     pub(super) registrations: Vec<RegistrationEntry>,
     /// There are registry values to import.
     pub(super) registry: bool,
+    /// The database is recovered first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) recovered: Option<RecoverTo>,
+    /// The service is not to run while files are laid down, registered or not.
+    #[serde(default)]
+    stops_service: bool,
     pub(super) force: bool,
     pub(super) checkpoint: Option<PathBuf>,
     pub(super) items: Vec<Item>,
@@ -78,6 +84,13 @@ pub(super) struct Record {
     pub(super) aside: Vec<(PathBuf, PathBuf)>,
     /// Folders that were not there before.
     pub(super) made: BTreeSet<PathBuf>,
+}
+
+/// The point that a database is recovered to.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct RecoverTo {
+    /// `None`: with all logs.
+    pub(super) generation: Option<u32>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -166,6 +179,13 @@ impl Record {
             completed: 0,
             registrations: registrations.collect(),
             registry: !plan.registry.is_empty(),
+            recovered: plan.recovered.map(|until| RecoverTo {
+                generation: match until {
+                    Until::Generation(generation) => Some(generation),
+                    _ => None,
+                },
+            }),
+            stops_service: plan.stops_service,
             force: plan.force,
             checkpoint: plan.checkpoint.as_deref().map(absolute).transpose()?,
             made: made.collect(),
@@ -198,7 +218,12 @@ impl Record {
     }
 
     pub(super) fn needs_ca(&self) -> bool {
-        !self.registrations.is_empty() || self.registry
+        self.stops_service() || self.registry
+    }
+
+    /// Is the CA's service stopped for it? Of old journals only the registrations tell.
+    pub(super) fn stops_service(&self) -> bool {
+        self.stops_service || !self.registrations.is_empty()
     }
 }
 
@@ -225,7 +250,7 @@ impl Journal {
             if other.phase != Phase::Done {
                 return Err(is_open(folder, &other));
             }
-            if !other.registrations.is_empty() && moves::check_laid(&other, observer).is_ok() {
+            if other.stops_service() && moves::check_laid(&other, observer).is_ok() {
                 return Err(Error::Restore {
                     reason: format!("the CA has not used the restore to `{}` yet", folder.display()),
                     hint: Some("start its service, or take the restore back with `csbackup restore --undo`"),

@@ -46,7 +46,9 @@ pub fn plan_restore(
     let items = items(&sets, mapped, options, &mut warnings)?;
     let checkpoint = checkpoint_folder(&sets, &options.target).filter(|_| has_database(&items));
     let registrations = match &options.target {
-        RestoreTarget::Ca(places) if has_database(&items) => registrations(&sets, mapped, places, &items)?,
+        RestoreTarget::Ca(places) if has_database(&items) && options.recovered.is_none() => {
+            registrations(&sets, mapped, places, &items)?
+        }
         _ => Vec::new(),
     };
     let journal = match &options.target {
@@ -68,7 +70,6 @@ pub fn plan_restore(
     }
     Ok(RestorePlan {
         sets,
-        items,
         aside: aside.into_iter().collect(),
         force: options.force,
         damaged,
@@ -76,6 +77,9 @@ pub fn plan_restore(
         registrations,
         registry: Vec::new(),
         journal,
+        recovered: options.recovered.filter(|_| has_database(&items)),
+        stops_service: matches!(options.target, RestoreTarget::Ca(_)) && has_database(&items),
+        items,
         checkpoint,
     })
 }
@@ -97,6 +101,10 @@ fn items(
         let Some(path) = entry.set_path() else { continue };
         let part = part_of(entry.content, &path);
         if !(options.only.is_empty() || options.only.contains(&part)) {
+            continue;
+        }
+        // A recovered database needs nothing else, and the restore map would have logs replayed into it.
+        if options.recovered.is_some() && part == Part::Database && entry.content != Content::Database {
             continue;
         }
         let target = match &options.target {

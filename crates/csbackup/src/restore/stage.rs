@@ -5,14 +5,16 @@ use std::io::{Read, Write as _};
 use std::path::Path;
 
 use super::journal::{Item, Journal};
+use super::recover;
 use crate::durable::{create_durable, sync_directory};
+use crate::manifest::Content;
 use crate::medium::{Medium, StoredSet};
 use crate::transfer::READ_SIZE;
 use crate::{Error, Observer, SetPath, Step};
 
 /// Stages every file of the journal. Nothing else changes.
 pub(super) fn stage(
-    journal: &Journal,
+    journal: &mut Journal,
     medium: &dyn Medium,
     sets: &[StoredSet],
     observer: &dyn Observer,
@@ -20,7 +22,12 @@ pub(super) fn stage(
     for folder in journal.record.staging() {
         create_durable(folder)?;
     }
-    for item in &journal.record.items {
+    for item in journal.record.items.clone() {
+        if let (Some(to), Content::Database) = (journal.record.recovered, item.content) {
+            recover::stage(journal, &item, to, medium, sets, observer)?;
+            continue;
+        }
+        let item = &item;
         let set = sets.iter().find(|set| set.id == item.set);
         let place = set.zip(SetPath::parse(&item.path));
         let (set, path) =
@@ -65,7 +72,7 @@ pub(super) fn is_whole(item: &Item, path: &Path, observer: &dyn Observer) -> Res
     Ok(hash(&mut file, &item.path, observer, &mut |_| Ok(()))? == item.blake3)
 }
 
-fn hash(
+pub(super) fn hash(
     reader: &mut dyn Read,
     name: &str,
     observer: &dyn Observer,

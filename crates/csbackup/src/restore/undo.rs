@@ -50,7 +50,7 @@ pub fn undo(
         journal.enter(Phase::Undone, observer)?;
     }
     let service = match ca {
-        Some(_) if journal.record.registrations.is_empty() => Some(ServiceEnd::Untouched),
+        Some(_) if !journal.record.stops_service() => Some(ServiceEnd::Untouched),
         // It is stopped only after that.
         Some(_) if untouched && !journal.record.service_ran => Some(ServiceEnd::Untouched),
         Some(ca) => Some(service::start(&journal, ca, observer)),
@@ -62,7 +62,7 @@ pub fn undo(
 
 /// A CA that runs has replayed the logs and goes on from there.
 fn unused(journal: &Journal, ca: &mut CaSide<'_>) -> Result<(), Error> {
-    if journal.record.registrations.is_empty() || service::state(ca)? == ServerState::Stopped {
+    if !journal.record.stops_service() || service::state(ca)? == ServerState::Stopped {
         return Ok(());
     }
     let reason =

@@ -60,7 +60,7 @@ impl Chain {
         let catalogue = Catalogue::load(&self.medium, None).expect("read the catalogue");
         let latest = catalogue.find("latest").expect("there are sets");
         assert_eq!(catalogue.chain(latest).expect("a chain").len(), 2);
-        plan_restore(&catalogue, latest, &RestoreOptions { target, force, only: Vec::new() })
+        plan_restore(&catalogue, latest, &RestoreOptions { target, force, only: Vec::new(), recovered: None })
             .expect("plan a restore")
     }
 
@@ -120,8 +120,12 @@ fn a_crl_that_only_an_earlier_set_has_comes_with_the_chain_and_otherwise_the_new
     assert_eq!(increment.manifest.base, Some(full.id.clone()));
 
     let to = world.folder().join("to");
-    let options =
-        RestoreOptions { target: RestoreTarget::Folder(to.clone()), force: false, only: Vec::new() };
+    let options = RestoreOptions {
+        target: RestoreTarget::Folder(to.clone()),
+        force: false,
+        only: Vec::new(),
+        recovered: None,
+    };
     let plan = plan_restore(&world.catalogue(), &increment, &options).expect("plan a restore");
     let mut expected = [(first, increment.id.as_str()), (second, full.id.as_str())];
     expected.sort_unstable();

@@ -49,14 +49,24 @@ fn what_the_ca_tells_is_stored_and_restored_beside_the_database() {
 
     let catalogue = Catalogue::load(&medium, None).unwrap();
     let to = folder.path().join("restored");
-    let options = RestoreOptions { target: RestoreTarget::Folder(to.clone()), force: true, only: Vec::new() };
+    let options = RestoreOptions {
+        target: RestoreTarget::Folder(to.clone()),
+        force: true,
+        only: Vec::new(),
+        recovered: None,
+    };
     let plan = plan_restore(&catalogue, &catalogue.sets()[0], &options).unwrap();
     restore(&medium, &plan, &Quiet).unwrap();
     assert_eq!(fs::read(to.join("Config/ca-0.cer")).unwrap(), b"der");
 
     // On the CA itself a registry file has no place; the database goes where it was.
     let place = MappedFiles::new([(r"\\ca\C$".to_owned(), folder.path().join("c"))]);
-    let options = RestoreOptions { target: RestoreTarget::Original(place), force: true, only: Vec::new() };
+    let options = RestoreOptions {
+        target: RestoreTarget::Original(place),
+        force: true,
+        only: Vec::new(),
+        recovered: None,
+    };
     let plan = plan_restore(&catalogue, &catalogue.sets()[0], &options).unwrap();
     assert!(plan.items.iter().all(|item| item.content != Content::Configuration));
 }

@@ -136,7 +136,7 @@ fn a_second_restore_waits_until_the_first_is_used_or_taken_back() {
 fn a_part_alone_needs_no_registration() {
     let site = Site::new(1);
     let RestoreOptions { target, .. } = options(&site);
-    let options = RestoreOptions { target, force: true, only: vec![Part::Crl] };
+    let options = RestoreOptions { target, force: true, only: vec![Part::Crl], recovered: None };
     let plan = plan_restore(&site.0.catalogue(), &site.0.newest(), &options).expect("plan");
     assert_eq!(plan.registrations, []);
     assert!(
@@ -159,5 +159,5 @@ fn options(site: &Site) -> RestoreOptions {
         journal: site.log_folder(),
         ..csbackup::CaPlaces::default()
     };
-    RestoreOptions { target: RestoreTarget::Ca(places), force: true, only: Vec::new() }
+    RestoreOptions { target: RestoreTarget::Ca(places), force: true, only: Vec::new(), recovered: None }
 }

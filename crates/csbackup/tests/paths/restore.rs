@@ -12,7 +12,7 @@ use crate::life::{CERT_ENROLL, CERT_LOG, Life, damage, tree};
 fn plan(life: &Life, name: &str, target: RestoreTarget, force: bool) -> Result<RestorePlan, Error> {
     let catalogue = life.catalogue();
     let set = catalogue.find(name).expect("the set is there");
-    plan_restore(&catalogue, set, &RestoreOptions { target, force, only: Vec::new() })
+    plan_restore(&catalogue, set, &RestoreOptions { target, force, only: Vec::new(), recovered: None })
 }
 
 fn to_folder(life: &Life, force: bool) -> Result<RestorePlan, Error> {

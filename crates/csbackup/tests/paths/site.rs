@@ -63,7 +63,12 @@ impl Site {
             journal: self.log_folder(),
             ..CaPlaces::default()
         };
-        let options = RestoreOptions { target: RestoreTarget::Ca(places), force: true, only: Vec::new() };
+        let options = RestoreOptions {
+            target: RestoreTarget::Ca(places),
+            force: true,
+            only: Vec::new(),
+            recovered: None,
+        };
         plan_restore(&self.0.catalogue(), &self.0.newest(), &options).expect("plan a restore")
     }
 
