@@ -222,6 +222,7 @@ impl Run<'_> {
             Ok(hash) if part.blake3.is_none_or(|expected| hash == expected) => return Ok(true),
             Ok(hash) => ("file-hash", format!("has the BLAKE3 {hash}, and not that of its manifest")),
             Err(error) if error.is_damage() => ("file-damaged", crate::verify::causes(&error)),
+            Err(error) if is_missing(&error) => ("file-missing", "is not there".to_owned()),
             Err(error) => return Err(error),
         };
         let name = crate::shown_name(certadm::base_name(&part.name));
@@ -279,6 +280,10 @@ fn closed(error: &ReplayError, trouble: &Trouble) -> Error {
         ReplayError::Store(error) => trouble.error(error.clone()),
         error => Error::NoSet { reason: error.to_string() },
     }
+}
+
+fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn error(code: &str, text: String) -> FindingEntry {

@@ -140,7 +140,7 @@ pub struct RestorePlan {
     pub journal: PathBuf,
     /// The database is recovered first, to this point.
     pub recovered: Option<Until>,
-    /// Files of a CA's database are laid down: its service must not run then.
+    /// A recovered database goes to a CA: its service must not run then.
     stops_service: bool,
     /// Folder that had the checkpoint.
     checkpoint: Option<PathBuf>,

@@ -4,6 +4,7 @@ mod archive;
 mod copies;
 mod demo;
 mod doctor;
+mod drill;
 mod dump;
 mod errors;
 mod exit_codes;

@@ -78,7 +78,9 @@ pub fn plan_restore(
         registry: Vec::new(),
         journal,
         recovered: options.recovered.filter(|_| has_database(&items)),
-        stops_service: matches!(options.target, RestoreTarget::Ca(_)) && has_database(&items),
+        stops_service: matches!(options.target, RestoreTarget::Ca(_))
+            && options.recovered.is_some()
+            && has_database(&items),
         items,
         checkpoint,
     })

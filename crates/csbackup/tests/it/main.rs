@@ -10,6 +10,7 @@ mod chains;
 mod copies;
 mod copy;
 mod doctor;
+mod drill;
 mod embedded_host;
 mod fail_at_call;
 mod fake_host;

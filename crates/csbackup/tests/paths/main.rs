@@ -10,6 +10,7 @@ mod hostile;
 mod import;
 mod life;
 mod odd_imports;
+mod recovered;
 mod registered;
 mod registry;
 mod restore;

@@ -10,14 +10,15 @@ use certadm::{CertServer as _, ServerState};
 use certsrv::{CaDirectory, Host};
 use csbackup::{
     CaPlaces, CaSide, Error, MappedFiles, Observer, Quiet, Requested, RestoreOptions, RestorePlan,
-    RestoreTarget, Restored, Step, plan_restore, restore_ca, resume, undo,
+    RestoreTarget, Restored, Step, Until, plan_restore, restore_ca, resume, undo,
 };
 use testkit::ca::plain_life;
 use testkit::world::World;
 
 use crate::life::tree;
 
-pub(crate) struct Site(pub(crate) World);
+/// The second is where the database is recovered to first, if it is.
+pub(crate) struct Site(pub(crate) World, pub(crate) Option<Until>);
 
 impl Site {
     /// With a full backup and `increments`.
@@ -28,16 +29,20 @@ impl Site {
             world.advance();
             world.good(Requested::Incremental);
         }
-        // What lies there when the CA breaks down.
+        Self::broken(world, None)
+    }
+
+    /// What lies there when the CA breaks down.
+    pub(crate) fn broken(world: World, recovered: Option<Until>) -> Self {
         let log = world.ca.path().join("CertLog");
         fs::write(log.join("edb.log"), "current log").expect("write a file");
         fs::write(log.join("ca.edb"), "broken database").expect("write a file");
         fs::write(log.join("edb.chk"), "checkpoint").expect("write a file");
-        Self(world)
+        Self(world, recovered)
     }
 
     pub(crate) fn copy(&self) -> Self {
-        Self(self.0.copy())
+        Self(self.0.copy(), self.1)
     }
 
     pub(crate) fn ca(&self) -> CaDirectory {
@@ -67,7 +72,7 @@ impl Site {
             target: RestoreTarget::Ca(places),
             force: true,
             only: Vec::new(),
-            recovered: None,
+            recovered: self.1,
         };
         plan_restore(&self.0.catalogue(), &self.0.newest(), &options).expect("plan a restore")
     }
