@@ -130,7 +130,7 @@ fn streamed(printer: Printer, sets: usize) {
         "the database is a streamed copy: the CA replays the logs when the restore is registered (certutil -restoreDB \
          with the set's folder does both)"
     });
-    printer.hint(
+    printer.note(
         "with `--recovered` the logs are replayed here: for another path or name, or without a CA to replay them",
     );
 }

@@ -289,8 +289,8 @@ fn recover(folder: &Path, logs: Option<&Path>, reaches: u32, last: u32) -> Step 
         false => String::new(),
     };
     let text = format!(
-        "Without the CA, and without changing anything here: csbackup replays the logs on a copy, verifies what comes of \
-         it, and keeps it as a closed database that can be searched, or given to a CA.{lost}"
+        "See what can be had, without the CA and without changing anything here: csbackup replays the logs on a copy, \
+         verifies what comes of it, and keeps it as a closed database that can be searched, or given to a CA.{lost}"
     );
     let logs = logs.map(|logs| format!(" --logs {}", quoted(logs))).unwrap_or_default();
     step(&text, [format!("csbackup drill {}{logs} --keep recovered.edb", quoted(folder))])

@@ -41,7 +41,7 @@ fn a_restored_folder_is_a_backup_copy_that_waits() {
     let database = run.message("database");
     assert_eq!(database["state"]["is"], "backup-copy");
     assert_eq!(run.of_type("log").len(), 9);
-    assert!(steps(&run)[1].starts_with("This is a backup copy, not yet a database."), "{:?}", steps(&run));
+    assert!(steps(&run)[2].starts_with("This is a backup copy, not yet a database."), "{:?}", steps(&run));
     let text = world.run(&["doctor", "out"]).exits(0).stdout;
     assert!(text.contains("a backup copy that waits for a restore to be registered"), "{text}");
     assert!(text.contains("\n1. Stop the CA's service"), "{text}");

@@ -55,6 +55,26 @@ fn a_set_is_verified_in_the_repository_and_as_deep() {
 }
 
 #[test]
+fn a_set_is_drilled_in_the_repository_and_its_recovered_database_is_laid_down() {
+    let world = twice();
+    let (here, there) =
+        (["drill", "latest", "--dir", "sets", "--json"], ["drill", "latest", "--repo", "repo", "--json"]);
+    let (here, there) =
+        (run(&world, &here).exits(0).message("drill"), run(&world, &there).exits(0).message("drill"));
+    for part in ["outcome", "content"] {
+        assert_eq!(here[part], there[part]);
+    }
+    assert_eq!(here["recovered"]["position"], there["recovered"]["position"]);
+    let list = run(&world, &[&["list"], &REPO[..]].concat()).exits(0);
+    assert!(list.stdout.contains("drilled"), "{}", list.stdout);
+    run(&world, &["restore", "latest", "--dir", "sets", "--recovered", "--to", "here"]).exits(0);
+    run(&world, &["restore", "latest", "--repo", "repo", "--recovered", "--to", "there"]).exits(0);
+    let database =
+        |place: &str| fs::read(world.path(place).join("CertLog/ExampleCA.edb")).expect("read a database");
+    assert!(database("here") == database("there"));
+}
+
+#[test]
 fn a_restored_chain_is_bit_identical() {
     let world = World::new();
     run(&world, &["init", "--repo", "repo", "--ca-dir", "ca"]).exits(0);

@@ -44,6 +44,7 @@ fn runs() -> Vec<Run> {
         world.run(&["list", "--dir", "sets", "--json"]).exits(0),
         world.run(&["show", "latest", "--dir", "sets", "--json"]).exits(0),
         world.run(&["verify", "--all", "--dir", "sets", "--json"]).exits(0),
+        world.run(&["drill", "latest", "--dir", "sets", "--json"]).exits(0),
         world.run(&["restore", "latest", "--dir", "sets", "--to", "back", "--json"]).exits(0),
         world.run(&["restore", "latest", "--dir", "sets", "--to", "back", "--force", "--json"]).exits(0),
         world.run(&["verify", "back/CertLog", "--json"]).exits(0),

@@ -154,7 +154,9 @@ pub(super) fn of(examination: &Examination, sets: Option<&Catalogue>) -> Vec<Rem
         }
         repair(examination, sets, &mut remedies);
     }
-    remedies.extend(recover(examination));
+    // It changes nothing, and tells what there is to win.
+    let first = remedies.iter().take_while(|remedy| **remedy == Remedy::CheckHardware).count();
+    remedies.splice(first..first, recover(examination));
     if remedies.iter().any(changes) {
         remedies.insert(0, Remedy::CopyFirst { folders: folders(examination) });
     }
@@ -177,7 +179,8 @@ fn contradicted(examination: &Examination) -> bool {
 
 /// The logs that the database needs are here and good: it can be recovered elsewhere, whatever else is wrong.
 fn recover(examination: &Examination) -> Option<Remedy> {
-    if !examination.instances.is_empty() || examination.databases.iter().any(|database| database.damaged) {
+    let damaged = examination.databases.iter().any(|database| database.damaged);
+    if damaged || contradicted(examination) || !examination.instances.is_empty() {
         return None;
     }
     let [low, high] = examination.databases.iter().find_map(|database| database.required)?;

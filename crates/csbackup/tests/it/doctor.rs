@@ -127,7 +127,29 @@ fn a_crashed_folder_is_copied_before_its_service_starts() {
     let Some(main) = testkit::data::engine_set("main") else { return };
     let remedies = look(&main.join("crash"), None).remedies;
     assert!(matches!(remedies[0], Remedy::CopyFirst { .. }), "{remedies:?}");
-    assert_eq!(remedies[1], Remedy::StartService { replays: Some([0xc, 0x11]) });
+    // What a recovery gives can be seen before.
+    assert!(
+        matches!(remedies[1], Remedy::Recover { logs: None, reaches: 0x11, last: 0x11, .. }),
+        "{remedies:?}"
+    );
+    assert_eq!(remedies[2], Remedy::StartService { replays: Some([0xc, 0x11]) });
+}
+
+#[test]
+fn a_recovery_is_offered_as_far_as_logs_are_there_and_not_where_it_would_fail() {
+    let offered = |found: &Examination| {
+        found.remedies.iter().find_map(|remedy| match remedy {
+            Remedy::Recover { reaches, last, .. } => Some((*reaches, *last)),
+            _ => None,
+        })
+    };
+    let Some(broken) = Broken::copy("crash") else { return };
+    // Behind what is needed: it can be had up to there.
+    let behind = Broken::copy("hot").unwrap();
+    behind.remove("edb00016.log");
+    assert_eq!(offered(&behind.examine()), Some((0x15, 0x17)));
+    broken.remove("edb0000E.log");
+    assert_eq!(offered(&broken.examine()), None, "a log is missing that it needs");
 }
 
 #[test]
