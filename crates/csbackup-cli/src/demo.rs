@@ -9,20 +9,20 @@ use certadm::CertServer as _;
 use certsrv::{CaDirectory, HexHash, Role, Server, ServerOptions, User};
 use csbackup::manifest::{Kind, Severity};
 use csbackup::{
-    BackupOptions, Catalogue, Folder, MappedFiles, Medium as _, RestoreOptions, RestoreTarget, StoredSet,
-    VerifyLevel,
+    BackupOptions, CaPlaces, CaSide, Catalogue, DrillContent, Folder, MappedFiles, Medium as _,
+    RestoreOptions, RestoreTarget, StoredSet, VerifyLevel,
 };
 use csbackup_repo::{Location, Password, Repositories, StoreOptions};
 use csra_client::{RemoteCa, Target};
 use rpc_auth::{Account, Credentials, Method, Proof, Secret};
 use serde_json::json;
 
-use crate::args::Demo;
+use crate::args::{Demo, ScratchArgs};
 use crate::authority::new_ca;
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::Reporter;
-use crate::{report, serve};
+use crate::{drill, report, serve};
 
 pub(crate) fn demo(args: &Demo, printer: Printer) -> anyhow::Result<Exit> {
     let temporary = tempfile::Builder::new().prefix("csbackup-demo-").tempdir();
@@ -163,7 +163,58 @@ impl Life {
             ensure!(exit == Exit::Done, "set {} is not good", set.id);
         }
         self.damage(&full)?;
-        self.restore(&full, &increment)
+        self.restore(&full, &increment)?;
+        self.show.step(
+            "a drill: the set is restored to a scratch file, its logs are replayed, the result is verified",
+        );
+        let before = self.drill(&increment)?;
+        self.show
+            .step("the CA's database is lost; the set is restored and registered, and the service starts");
+        self.lose_and_restore(&increment)?;
+        self.show.step("the CA serves again: a new full backup, and its drill");
+        let new = self.backup(Kind::Full)?;
+        let after = self.drill(&new)?;
+        ensure!(before == after, "the restored CA does not hold what the lost one held");
+        let text = "the restored CA holds what the lost one held";
+        self.printer.result("circle", json!({ "content": after }), text);
+        Ok(())
+    }
+
+    /// What a set restores to.
+    fn drill(&self, set: &StoredSet) -> anyhow::Result<DrillContent> {
+        let scratch = ScratchArgs { scratch: Some(self.root.clone()) };
+        let catalogue = self.catalogue()?;
+        let exit = drill::after_backup(&self.medium, &catalogue, set, &scratch, self.printer)?;
+        ensure!(exit == Exit::Done, "set {} does not restore", set.id);
+        let catalogue = self.catalogue()?;
+        let content = catalogue.find(set.id.as_str())?.drilled().and_then(|(_, drill)| drill.content.clone());
+        content.context("the drill was not noted")
+    }
+
+    /// The worst day, and the way back from it.
+    fn lose_and_restore(&mut self, set: &StoredSet) -> anyhow::Result<()> {
+        let folder = self.ca.path().join("CertLog");
+        for entry in fs::read_dir(&folder).context("cannot list the CA's folder")? {
+            fs::remove_file(entry?.path()).context("cannot remove a file of the CA")?;
+        }
+        let folder = std::path::absolute(folder)?;
+        let places = CaPlaces {
+            database: Some(folder.clone()),
+            logs: Some(folder.clone()),
+            system: Some(folder.clone()),
+            files: MappedFiles::new(self.ca.mappings()),
+            journal: folder,
+            ..CaPlaces::default()
+        };
+        let options =
+            RestoreOptions { target: RestoreTarget::Ca(places), force: true, only: vec![], recovered: None };
+        let plan = csbackup::plan_restore(&self.catalogue()?, set, &options)?;
+        let (mut server, mut host) = (self.ca.connect(), self.ca.host());
+        let mut side = CaSide { server: &mut server, host: Some(&mut host) };
+        let restored = csbackup::restore_ca(&self.medium, &plan, &mut side, &Reporter::new(self.printer))?;
+        let exit = report::after_restore(self.printer, &restored);
+        ensure!(exit == Exit::Done, "the restored CA did not start");
+        Ok(())
     }
 
     fn catalogue(&self) -> anyhow::Result<Catalogue> {
