@@ -20,7 +20,7 @@ pub(crate) struct Mark {
 /// `current`: the only file that changes as the CA lives, always replaced as a whole.
 ///
 /// The marks mirror `bkinfoFullPrev`, `bkinfoIncPrev` and `bkinfoCopyPrev` of a live database header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Current {
     /// Number of the current state, from 1.
@@ -32,6 +32,9 @@ pub(crate) struct Current {
     /// Highest closed generation when the service was last stopped: no checkpoint lies before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) stopped_at: Option<u32>,
+    /// File of `CertLog` that a restore was recovered to: backups are made of it, and the states are history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) last_full: Option<Range>,
     #[serde(skip_serializing_if = "Option::is_none")]

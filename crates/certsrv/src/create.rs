@@ -52,6 +52,7 @@ pub(crate) fn build(dir: &Path, authority: &Authority, states: &[StateSource]) -
         lowest: first.lowest,
         highest: first.highest,
         stopped_at: None,
+        database: None,
         last_full: None,
         last_incremental: None,
         last_copy: None,

@@ -169,7 +169,7 @@ impl CaDirectory {
 
     /// The machine of this CA: what no interface of a CA gives.
     pub fn host(&self) -> Host {
-        Host::new(Self { site: Arc::clone(&self.site), states: self.states, last: self.last })
+        Host::new(Self { site: Arc::clone(&self.site), states: self.states, last: self.last.clone() })
     }
 
     /// Number of the current state, from 1.
@@ -188,7 +188,8 @@ impl CaDirectory {
         current.lowest..=current.highest
     }
 
-    /// Lets time pass to the next state: its logs appear. False when there is none.
+    /// Lets time pass to the next state: its logs appear. False when there is none, and after a restore: the
+    /// states are another life then.
     ///
     /// Logs that were truncated, or that somebody removed from `CertLog`, do not come back. A crash
     /// in between leaves the old state, and the next call does it again.
@@ -200,7 +201,7 @@ impl CaDirectory {
         let site = &self.site;
         let advanced = site.change_current(|current| {
             let next = current.state.saturating_add(1);
-            if next > states {
+            if next > states || current.database.is_some() {
                 return Ok(false);
             }
             let state = site.state(next)?;
@@ -247,6 +248,6 @@ impl CaDirectory {
     }
 
     fn current(&self) -> Current {
-        self.site.current().unwrap_or(self.last)
+        self.site.current().unwrap_or_else(|_| self.last.clone())
     }
 }

@@ -10,6 +10,15 @@ use serde::de::DeserializeOwned;
 
 use crate::{Error, names};
 
+/// Where a test lets the process die: every change of the disk begins with it.
+#[cfg(not(test))]
+fn may_die() -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+use crate::recover::deaths::may_die;
+
 /// Reads a TOML file. An error says the line and what is wrong, but not what stands there: the line may
 /// be that of a secret.
 pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
@@ -42,10 +51,12 @@ pub(crate) fn write_private_toml<T: Serialize>(path: &Path, value: &T) -> Result
 fn replace<T: Serialize>(path: &Path, value: &T, options: &OpenOptions) -> Result<(), Error> {
     let text = toml::to_string_pretty(value).map_err(Error::syntax(path))?;
     let temp = path.with_added_extension("tmp");
+    may_die().map_err(Error::io("create", &temp))?;
     let mut file = options.open(&temp).map_err(Error::io("create", &temp))?;
     file.write_all(text.as_bytes()).map_err(Error::io("write", &temp))?;
     file.sync_all().map_err(Error::io("sync", &temp))?;
     drop(file);
+    may_die().map_err(Error::io("replace", path))?;
     fs::rename(&temp, path).map_err(Error::io("replace", path))?;
     match path.parent() {
         Some(folder) => sync_folder(folder),
@@ -113,10 +124,41 @@ pub(crate) fn place(from: &Path, to: &Path) -> Result<(), Error> {
 
 /// Removes a file; one that is gone already is no error.
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
+    match may_die().and_then(|()| fs::remove_file(path)) {
         Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(cause)),
         _ => Ok(()),
     }
+}
+
+/// Removes a folder with all that is in it; one that is gone already is no error.
+pub(crate) fn remove_folder(path: &Path) -> Result<(), Error> {
+    match may_die().and_then(|()| fs::remove_dir_all(path)) {
+        Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path)(cause)),
+        _ => Ok(()),
+    }
+}
+
+/// Makes an empty folder.
+pub(crate) fn create_folder(path: &Path) -> Result<(), Error> {
+    may_die().and_then(|()| fs::create_dir(path)).map_err(Error::io("create", path))
+}
+
+/// Moves a file, in place of the one that is there.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    may_die().and_then(|()| fs::rename(from, to)).map_err(Error::io("replace", to))
+}
+
+/// Copies a file.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    may_die().and_then(|()| fs::copy(from, to)).map(drop).map_err(Error::io("copy", from))
+}
+
+/// Writes a new file, durably.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    may_die().map_err(Error::io("create", path))?;
+    let mut file = File::create(path).map_err(Error::io("create", path))?;
+    may_die().and_then(|()| file.write_all(bytes)).map_err(Error::io("write", path))?;
+    file.sync_all().map_err(Error::io("sync", path))
 }
 
 /// Opens the file that a lock is taken on; locks end with their owner, so the file may stay.

@@ -1,8 +1,9 @@
 //! The certificate service behind a session: a CA directory as [`Engine`].
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs::{File, TryLockError};
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use dtyp::HResult;
 
 use crate::bookkeeping::{Current, Mark, Range};
 use crate::site::Site;
-use crate::{Error, disk, names};
+use crate::{Error, disk, live, names};
 
 /// The engine of one session.
 #[derive(Debug)]
@@ -29,6 +30,9 @@ struct Active {
     /// INVARIANT: locked as long as the backup is active; one per CA directory and machine.
     lock: File,
     stream: Option<Stream>,
+    /// The log that the beginning was noted in, until the logs are asked for; none where the CA's life is a
+    /// recorded one.
+    pending: Option<live::Pending>,
     /// Generations in the list of logs, once it was asked for.
     listed: Option<Range>,
     /// Listed UNC names and what lies behind them.
@@ -39,11 +43,31 @@ struct Active {
 /// The database stream of a full backup.
 #[derive(Debug, Clone)]
 struct Stream {
-    path: PathBuf,
+    content: Content,
     /// In bytes.
     page_size: usize,
     /// First generation that recovering from it needs (`bkinfoFullCur.genLow`).
     low: u32,
+}
+
+/// Where the bytes of a file come from.
+#[derive(Debug, Clone)]
+enum Content {
+    File(PathBuf),
+    Live(Arc<live::Stream>),
+}
+
+impl Content {
+    fn open(&self) -> io::Result<(Box<dyn Read + Send>, u64)> {
+        match self {
+            Self::File(path) => {
+                let file = File::open(path)?;
+                let size = file.metadata()?.len();
+                Ok((Box::new(file), size))
+            }
+            Self::Live(stream) => stream.open(),
+        }
+    }
 }
 
 impl Drop for Active {
@@ -55,18 +79,23 @@ impl Drop for Active {
 
 #[derive(Debug, Clone)]
 struct Source {
-    path: PathBuf,
+    content: Content,
     /// Reads are multiples of this, the first one is larger than (databases) or at least (logs) two.
     page_size: usize,
     first_read: usize,
 }
 
-#[derive(Debug)]
 struct OpenFile {
-    file: io::Take<File>,
+    file: io::Take<Box<dyn Read + Send>>,
     page_size: usize,
     /// Least size of the next read; 0 after the first.
     first_read: usize,
+}
+
+impl fmt::Debug for OpenFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenFile").field("left", &self.file.limit()).finish_non_exhaustive()
+    }
 }
 
 impl DirectoryEngine {
@@ -84,14 +113,21 @@ impl DirectoryEngine {
         Ok(logs.into_iter().filter(|(generation, _)| range.contains(generation)).collect())
     }
 
-    /// May a full backup begin, and of which stream?
-    fn begin_full(&self) -> Result<Stream, HResult> {
+    /// May a full backup begin, and of which stream? The log is that of a live database.
+    fn begin_full(&self) -> Result<(Stream, Option<live::Pending>), HResult> {
         let current = self.site.current().map_err(internal)?;
+        if let Some(name) = &current.database {
+            let (pending, stream) = live::begin(&self.site, &current, name, true).map_err(internal)?;
+            let stream = stream.ok_or(HResult::UNEXPECTED)?;
+            let (page_size, low) = (stream.page_size(), pending.generation);
+            let content = Content::Live(Arc::new(stream));
+            return Ok((Stream { content, page_size, low }, Some(pending)));
+        }
         let (state, path) = self.site.stream(current.state).ok_or(HResult::FILE_NOT_FOUND)?;
         let checkpoint = self.site.state(state).map_err(internal)?.checkpoint;
         let stream = Stream::look(path, checkpoint).map_err(|cause| code(&cause))?;
         self.full_logs(stream.low, &current)?;
-        Ok(stream)
+        Ok((stream, None))
     }
 
     /// The logs of a full backup: from `low` on, none missing.
@@ -104,8 +140,8 @@ impl DirectoryEngine {
         Ok(logs)
     }
 
-    /// May an incremental backup begin?
-    fn begin_incremental(&self) -> Result<(), HResult> {
+    /// May an incremental backup begin? The log is that of a live database.
+    fn begin_incremental(&self) -> Result<Option<live::Pending>, HResult> {
         if self.site.config.circular {
             return Err(HResult::INVALID_BACKUP);
         }
@@ -115,7 +151,13 @@ impl DirectoryEngine {
         match logs.first() {
             None => Err(HResult::MISSING_LOG_FILE),
             Some((lowest, _)) if *lowest > next => Err(HResult::MISSING_FILE_TO_BACKUP),
-            Some(_) => Ok(()),
+            Some(_) => match &current.database {
+                Some(name) => {
+                    let begun = live::begin(&self.site, &current, name, false).map_err(internal)?;
+                    Ok(Some(begun.0))
+                }
+                None => Ok(None),
+            },
         }
     }
 }
@@ -127,15 +169,15 @@ impl Engine for DirectoryEngine {
             TryLockError::WouldBlock => HResult::BACKUP_IN_PROGRESS,
             TryLockError::Error(cause) => code(&cause),
         })?;
-        let stream = match kind {
-            BackupType::Full => Some(self.begin_full()?),
-            BackupType::Incremental => {
-                self.begin_incremental()?;
-                None
+        let (stream, pending) = match kind {
+            BackupType::Full => {
+                let (stream, pending) = self.begin_full()?;
+                (Some(stream), pending)
             }
+            BackupType::Incremental => (None, self.begin_incremental()?),
         };
         let files = HashMap::new();
-        self.active = Some(Active { kind, lock, stream, listed: None, files, open: None });
+        self.active = Some(Active { kind, lock, stream, pending, listed: None, files, open: None });
         Ok(())
     }
 
@@ -144,13 +186,22 @@ impl Engine for DirectoryEngine {
         let name = names::join(&names::log_directory(authority), &names::database(authority));
         let active = self.active()?;
         let stream = active.stream.clone().ok_or(HResult::INVALID_BACKUP_SEQUENCE)?;
-        let Stream { path, page_size, .. } = stream;
+        let Stream { content, page_size, .. } = stream;
         let first_read = page_size.saturating_mul(3);
-        active.files.insert(name.clone(), Source { path, page_size, first_read });
+        active.files.insert(name.clone(), Source { content, page_size, first_read });
         Ok(vec![ListedFile { kind: FileKind::Database, name }])
     }
 
     fn logs(&mut self) -> Result<Vec<ListedFile>, HResult> {
+        if let Some(pending) = self.active()?.pending.take() {
+            let generation = pending.generation;
+            pending.write(&self.site).map_err(internal)?;
+            let closed = self.site.change_current(|current| {
+                current.highest = generation;
+                Ok(())
+            });
+            closed.map_err(internal)?;
+        }
         let current = self.site.current().map_err(internal)?;
         let directory = names::log_directory(&self.site.authority);
         let stream_low = self.active()?.stream.as_ref().map(|stream| stream.low);
@@ -169,7 +220,8 @@ impl Engine for DirectoryEngine {
             let Some(file) = path.file_name().and_then(|name| name.to_str()) else { continue };
             let name = names::join(&directory, file);
             let first_read = LOG_PAGE.saturating_mul(2);
-            active.files.insert(name.clone(), Source { path, page_size: LOG_PAGE, first_read });
+            let content = Content::File(path);
+            active.files.insert(name.clone(), Source { content, page_size: LOG_PAGE, first_read });
             list.push(ListedFile { kind: FileKind::Log, name });
         }
         Ok(list)
@@ -193,8 +245,7 @@ impl Engine for DirectoryEngine {
     fn open(&mut self, file: &ListedFile) -> Result<u64, HResult> {
         let active = self.active()?;
         let source = active.files.get(&file.name).ok_or(HResult::FILE_NOT_FOUND)?;
-        let file = File::open(&source.path).map_err(|cause| code(&cause))?;
-        let size = file.metadata().map_err(|cause| code(&cause))?.len();
+        let (file, size) = source.content.open().map_err(|cause| code(&cause))?;
         let (page_size, first_read) = (source.page_size, source.first_read);
         active.open = Some(OpenFile { file: file.take(size), page_size, first_read });
         Ok(size)
@@ -223,8 +274,12 @@ impl Engine for DirectoryEngine {
     fn truncate(&mut self) -> Result<(), HResult> {
         let listed = self.active()?.listed.ok_or(HResult::INVALID_BACKUP_SEQUENCE)?;
         let lowest = self.site.change_current(|current| {
-            let state = self.site.state(current.state)?;
-            let mut keep_from = state.checkpoint_at_truncation.min(listed.high.saturating_add(1));
+            // A live database has its checkpoint where the backup is noted.
+            let checkpoint = match current.database {
+                Some(_) => listed.high,
+                None => self.site.state(current.state)?.checkpoint_at_truncation,
+            };
+            let mut keep_from = checkpoint.min(listed.high.saturating_add(1));
             if self.site.config.deep_checkpoint {
                 // The checkpoint moves when the service stops, and then stays behind again.
                 keep_from = keep_from.min(current.stopped_at.map_or(0, |high| high.saturating_add(1)));
@@ -275,7 +330,7 @@ impl Stream {
             _ => 4096,
         };
         let low = field(GEN_LOW).filter(|low| *low != 0).unwrap_or(checkpoint);
-        Ok(Self { path, page_size, low })
+        Ok(Self { content: Content::File(path), page_size, low })
     }
 }
 

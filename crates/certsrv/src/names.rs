@@ -13,6 +13,21 @@ pub(crate) fn log_directory(authority: &Authority) -> String {
     format!(r"\\{}\{CERT_LOG}", authority.host)
 }
 
+/// A file of that directory as the CA's own machine names it.
+pub(crate) fn local(file: &str) -> String {
+    format!(r"C:\Windows\system32\CertLog\{file}")
+}
+
+/// The log after `file`, which has this generation: five digits, eight where they do not suffice.
+pub(crate) fn log_after(file: &str, generation: u32) -> String {
+    let base = file.get(..3).unwrap_or("edb");
+    let extension = file.rsplit_once('.').map_or("log", |(_, extension)| extension);
+    match generation {
+        0..=0xF_FFFF => format!("{base}{generation:05X}.{extension}"),
+        _ => format!("{base}{generation:08X}.{extension}"),
+    }
+}
+
 /// `\\HOST\CertEnroll`.
 pub(crate) fn dynamic_directory(authority: &Authority) -> String {
     format!(r"\\{}\{CERT_ENROLL}", authority.host)

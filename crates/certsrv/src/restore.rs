@@ -1,13 +1,13 @@
 //! `restore.toml`: the recovery instructions that the next start of the service would follow.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use certadm::{ConfigEntry, ConfigValue, Registration};
 use dtyp::HResult;
 use serde::{Deserialize, Serialize};
 
 use crate::site::Site;
-use crate::{Error, disk};
+use crate::{Error, disk, names, recover};
 
 /// All registrations of one restore, in order.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -36,27 +36,105 @@ struct Entry {
     outcome: Option<u32>,
 }
 
-/// What keeps the service from starting, as one clause: `None` where no restore is registered.
+/// A restore that is complete: what the next start of the service has to recover.
+pub(crate) struct Job {
+    /// The restored database.
+    pub(crate) database: PathBuf,
+    /// Where its logs may be.
+    pub(crate) logs: Vec<PathBuf>,
+    /// First and last generation that were registered.
+    pub(crate) low: u32,
+    pub(crate) high: u32,
+}
+
+/// What keeps the service from running, as one clause: `None` where no restore is registered.
 /// Instructions that cannot be read keep it down too.
 pub(crate) fn obstacle(dir: &Path) -> Option<String> {
     let restore = match read(dir) {
         Ok(restore) => restore,
         Err(error) => return Some(format!("its recovery instructions cannot be read: {error}")),
     };
-    let low = restore.registrations.iter().map(|entry| entry.low).min()?;
-    let high = restore.registrations.iter().map(|entry| entry.high).max()?;
-    Some(match restore.registrations.iter().all(|entry| entry.outcome == Some(0)) {
-        true => format!(
-            "a restored database waits for the replay of its logs, generations 0x{low:x}-0x{high:x}, which this \
-             version cannot do; `csbackup restore --undo --ca-dir {}` brings back what was there before",
-            dir.display()
-        ),
-        false => format!(
-            "a restore of generations 0x{low:x}-0x{high:x} is registered and not complete; `csbackup restore \
-             --resume --ca-dir {0}` finishes it, `csbackup restore --undo --ca-dir {0}` takes it back",
-            dir.display()
-        ),
-    })
+    let (low, high) = restore.range()?;
+    Some(restore.unfinished(dir).unwrap_or_else(|| {
+        format!(
+            "a restored database waits for the replay of its logs, generations 0x{low:x}-0x{high:x}: the start of \
+             the service does it (`csbackup serve {0}`); {1}",
+            dir.display(),
+            way_back(dir)
+        )
+    }))
+}
+
+/// What to do where a restored database cannot be used.
+pub(crate) fn way_back(dir: &Path) -> String {
+    format!("`csbackup restore --undo --ca-dir {}` brings back what was there before", dir.display())
+}
+
+/// The restore that the next start of the service has to recover; `None` where none is registered.
+pub(crate) fn job(site: &Site) -> Result<Option<Job>, Error> {
+    let dir = &site.dir;
+    let not_started = |reason| Error::NotStarted { path: dir.clone(), reason };
+    let restore = match read(dir) {
+        Ok(restore) => restore,
+        Err(error) => return Err(not_started(format!("its recovery instructions cannot be read: {error}"))),
+    };
+    let Some((low, high)) = restore.range() else { return Ok(None) };
+    if let Some(reason) = restore.unfinished(dir) {
+        return Err(not_started(reason));
+    }
+    let mut databases = restore.registrations.iter().filter_map(|entry| entry.database.as_ref());
+    let (Some((_, database)), None) = (databases.next(), databases.next()) else {
+        let reason = "the replay of one database is possible, and the restore registered another number of them";
+        return Err(not_started(format!("{reason}; {}", way_back(dir))));
+    };
+    let database = local(site, database);
+    let mut logs = Vec::new();
+    for entry in &restore.registrations {
+        for folder in [&entry.backup_log_directory, &entry.log_directory].into_iter().flatten() {
+            logs.push(local(site, folder));
+        }
+    }
+    logs.push(site.log_folder());
+    logs.dedup();
+    Ok(Some(Job { database, logs, low, high }))
+}
+
+/// A path of the instructions on this machine: the CA's own log directory is a folder of the CA directory.
+fn local(site: &Site, path: &str) -> PathBuf {
+    let directory = names::log_directory(&site.authority);
+    match path.split_at_checked(directory.len()) {
+        Some((start, rest)) if start.eq_ignore_ascii_case(&directory) => {
+            site.log_folder().join(rest.trim_start_matches('\\'))
+        }
+        _ => PathBuf::from(path),
+    }
+}
+
+/// The database is recovered: the instructions are carried out. The caller has the guard.
+pub(crate) fn done(dir: &Path) -> Result<(), Error> {
+    disk::remove(&dir.join(FILE))?;
+    disk::sync_folder(dir)
+}
+
+impl Restore {
+    fn range(&self) -> Option<(u32, u32)> {
+        let low = self.registrations.iter().map(|entry| entry.low).min()?;
+        let high = self.registrations.iter().map(|entry| entry.high).max()?;
+        Some((low, high))
+    }
+
+    /// What is missing before the service may start.
+    fn unfinished(&self, dir: &Path) -> Option<String> {
+        let (low, high) = self.range()?;
+        let is_complete = self.registrations.iter().all(|entry| entry.outcome == Some(0));
+        (!is_complete).then(|| {
+            format!(
+                "a restore of generations 0x{low:x}-0x{high:x} is registered and not complete; `csbackup restore \
+                 --resume --ca-dir {0}` finishes it, `csbackup restore --undo --ca-dir {0}` takes it back",
+                dir.display()
+            )
+        })
+    }
 }
 
 /// Is a restore registered, or may one be?
@@ -137,6 +215,8 @@ fn change(site: &Site, change: impl FnOnce(&mut Restore) -> Result<(), HResult>)
     let _guard = site.guard().map_err(|_| HResult::DISK_IO)?;
     let mut restore = read(&site.dir).map_err(|_| HResult::DISK_IO)?;
     change(&mut restore)?;
+    // What a start has prepared is not of this restore any more.
+    recover::discard(site).map_err(|_| HResult::DISK_IO)?;
     let file = site.dir.join(FILE);
     let written = match restore.registrations.is_empty() {
         true => disk::remove(&file).and_then(|()| disk::sync_folder(&site.dir)),

@@ -5,7 +5,7 @@ use std::fs::File;
 use certadm::ConfigEntry;
 
 use crate::site::Site;
-use crate::{CaDirectory, Error, Service, disk, restore};
+use crate::{CaDirectory, Error, Service, disk, recover, restore};
 
 /// There while the service is shut down.
 const MARKER: &str = "stopped";
@@ -22,13 +22,16 @@ impl CaDirectory {
 
     /// Lets the service run again, as far as `ca.toml` wants it to.
     ///
+    /// Where a restore is registered, its logs are replayed first, on a copy of the restored database, which
+    /// then takes its place. That may take minutes. It is done whole or not at all: a start that failed or died
+    /// leaves everything to the next one.
+    ///
     /// # Errors
-    /// [`Error::NotStarted`] while a restore is registered; the operating system's.
+    /// [`Error::NotStarted`] while a restore is not complete, and where its database cannot be recovered; the
+    /// operating system's.
     pub fn start(&self) -> Result<(), Error> {
         let site = self.site();
-        if let Some(reason) = restore::obstacle(&site.dir) {
-            return Err(Error::NotStarted { path: site.dir.clone(), reason });
-        }
+        recover::recover(site)?;
         disk::remove(&site.dir.join(MARKER))?;
         disk::sync_folder(&site.dir)
     }

@@ -56,7 +56,7 @@ impl Site {
     ) -> Result<T, Error> {
         let _guard = self.guard()?;
         let before = self.current()?;
-        let mut current = before;
+        let mut current = before.clone();
         let result = change(&mut current)?;
         if current != before {
             disk::write_toml(&Self::current_file(&self.dir), &current)?;

@@ -52,3 +52,10 @@ pub(crate) fn index(value: u32) -> usize {
 pub(crate) fn length(value: usize) -> u64 {
     u64::try_from(value).unwrap_or(u64::MAX)
 }
+
+/// Writes bytes at an offset; what is not all inside is left out.
+pub(crate) fn set(into: &mut [u8], at: usize, bytes: &[u8]) {
+    if let Some(field) = into.get_mut(at..at.saturating_add(bytes.len())) {
+        field.copy_from_slice(bytes);
+    }
+}

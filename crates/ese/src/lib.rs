@@ -27,6 +27,7 @@ extern crate std;
 mod bytes;
 mod checkpoint;
 mod checksum;
+mod compose;
 mod compress;
 mod database;
 mod finding;
@@ -48,6 +49,7 @@ mod view;
 
 pub use checkpoint::*;
 pub use checksum::{Block, xor_ecc, xor32};
+pub use compose::*;
 pub use compress::*;
 pub use database::{DatabaseFacts, DatabaseReport, DatabaseVerifier, Origin, PageCounts};
 pub use finding::{Affected, Finding, FindingKind, Need, Place, Severity};

@@ -122,6 +122,14 @@ impl LogPosition {
         }
     }
 
+    /// The eight bytes that stand for it in a file.
+    pub(crate) const fn to_bytes(self) -> [u8; 8] {
+        let [ib0, ib1] = self.offset.to_le_bytes();
+        let [isec0, isec1] = self.sector.to_le_bytes();
+        let [g0, g1, g2, g3] = self.generation.0.to_le_bytes();
+        [ib0, ib1, isec0, isec1, g0, g1, g2, g3]
+    }
+
     /// Whether the position was ever set.
     pub fn is_set(&self) -> bool {
         *self != Self::default()

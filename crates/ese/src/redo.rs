@@ -59,7 +59,7 @@ pub struct DryRedo<F> {
     stopped: bool,
     /// Whether the logs mention this database, and the other one that they mention.
     seen: (bool, Option<Signature>),
-    /// Highest change counter in the logs.
+    /// Highest change counter that header and logs know.
     highest: u64,
     unlogged: Unlogged,
 }
@@ -93,7 +93,7 @@ impl<F: FnMut(PageNumber) -> Result<Option<u64>, SourceError>> DryRedo<F> {
             unfinished: None,
             stopped: false,
             seen: (false, None),
-            highest: 0,
+            highest: header.dbtime,
             unlogged: Unlogged::No,
         }
     }
@@ -118,6 +118,10 @@ impl<F: FnMut(PageNumber) -> Result<Option<u64>, SourceError>> DryRedo<F> {
         }
         for database in log.attachments() {
             self.attach(database.dbid, database.signature);
+            // While nothing changes, no record tells how far the database is.
+            if database.signature == self.start.signature {
+                self.highest = self.highest.max(database.dbtime);
+            }
         }
         loop {
             match log.next_record() {

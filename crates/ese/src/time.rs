@@ -31,6 +31,37 @@ impl LogTime {
         Self(bytes)
     }
 
+    /// A time in UTC, from milliseconds since the beginning of 1970.
+    ///
+    /// Source: format digest section 2.
+    pub fn from_unix(milliseconds: u64) -> Self {
+        let low = |value: u64| value.to_le_bytes().first().copied().unwrap_or(0);
+        let (seconds, thousandths) = (milliseconds / 1000, milliseconds % 1000);
+        let (days, of_day) = (seconds / 86400, seconds % 86400);
+        // Years begin in March, eras of 400 years on the first of March of the year 0.
+        let shifted = days.saturating_add(719_468);
+        let (era, day) = (shifted / 146_097, shifted % 146_097);
+        let leaps = (day / 36_524).saturating_sub(day / 146_096);
+        let year = day.saturating_sub(day / 1460).saturating_add(leaps) / 365;
+        let before = year.saturating_mul(365).saturating_add(year / 4).saturating_sub(year / 100);
+        let of_year = day.saturating_sub(before);
+        let month = of_year.saturating_mul(5).saturating_add(2) / 153;
+        let day = of_year.saturating_sub(month.saturating_mul(153).saturating_add(2) / 5).saturating_add(1);
+        let is_next = month >= 10;
+        let month = if is_next { month.saturating_sub(9) } else { month.saturating_add(3) };
+        let year = era.saturating_mul(400).saturating_add(year).saturating_add(u64::from(is_next));
+        Self([
+            low(of_day % 60),
+            low(of_day / 60 % 60),
+            low(of_day / 3600),
+            low(day),
+            low(month),
+            low(year.saturating_sub(1900)),
+            low((thousandths & 0x7F) << 1) | 1,
+            low((thousandths >> 7) << 1),
+        ])
+    }
+
     pub(crate) fn at(fields: Fields<'_>, at: usize) -> Self {
         Self(fields.array(at))
     }

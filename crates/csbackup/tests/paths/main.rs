@@ -3,6 +3,7 @@
 //! Properties of `safe_name` are in the program's tests, `csbackup-cli/tests/it/names.rs`.
 
 mod chain_restore;
+mod circle;
 mod configuration;
 mod fake;
 mod folders;

@@ -5,6 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::error::{PageTrouble, ReplayError};
+pub(super) use crate::bytes::set;
 use crate::bytes::{Fields, index, length};
 use crate::checksum::{Block, xor_ecc, xor32};
 use crate::numbers::{PageNumber, PageSize};
@@ -299,13 +300,6 @@ pub(super) fn seal(page: &mut [u8], number: PageNumber, size: PageSize) {
         let sum =
             page.get(start..start.saturating_add(quarter)).and_then(|part| xor_ecc(part, number.0, kind));
         set(page, at, &sum.unwrap_or(0).to_le_bytes());
-    }
-}
-
-/// Writes bytes at an offset that is inside.
-pub(super) fn set(page: &mut [u8], at: usize, bytes: &[u8]) {
-    if let Some(field) = page.get_mut(at..at.saturating_add(bytes.len())) {
-        field.copy_from_slice(bytes);
     }
 }
 
