@@ -61,6 +61,18 @@ impl std::fmt::Display for NoRepository {
 
 impl std::error::Error for NoRepository {}
 
+/// Nothing came of a replay: a clause that says so. The findings are told before.
+#[derive(Debug)]
+pub(crate) struct NotRecovered(pub(crate) String);
+
+impl std::fmt::Display for NotRecovered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotRecovered {}
+
 /// Arguments that do not go together, or leave something open: exit code 2, as for what clap finds.
 pub(crate) fn usage(kind: ErrorKind, text: &str) -> anyhow::Error {
     Args::command().error(kind, text).into()
@@ -70,6 +82,9 @@ pub(crate) fn usage(kind: ErrorKind, text: &str) -> anyhow::Error {
 pub(crate) fn code_of(error: &anyhow::Error) -> Exit {
     if error.downcast_ref::<NoRepository>().is_some() {
         return Exit::NoRepository;
+    }
+    if error.downcast_ref::<NotRecovered>().is_some() {
+        return Exit::Damage;
     }
     if let Some(error) = error.downcast_ref::<WireError>() {
         return code_of_wire(error);

@@ -20,7 +20,7 @@ use crate::printer::{Printer, arrives};
 use crate::progress::interrupted;
 use crate::rows::Rows;
 use cell::Listed;
-use source::{Losses, open};
+use source::{Losses, Opened, Place};
 use table::Listing;
 
 pub(crate) fn certs(args: &Certs, printer: Printer) -> anyhow::Result<Exit> {
@@ -61,9 +61,9 @@ fn list<R: Listed>(
     fits: impl Fn(&R) -> bool,
 ) -> anyhow::Result<Exit> {
     let Some(mut listing) = Listing::new(output, printer)? else { return Ok(Exit::Done) };
-    let look = inside(args, printer)?;
-    let rows = Rows::of(&look, printer)?;
-    let mut losses = Losses::new(&look, printer).counted(&rows);
+    let opened = inside(args, printer)?;
+    let rows = Rows::of(&opened.look, printer)?;
+    let mut losses = Losses::new(&opened, printer).counted(&rows);
     for row in found(&rows) {
         if !goes_on()? || listing.is_full() {
             break;
@@ -90,8 +90,12 @@ fn goes_on() -> anyhow::Result<bool> {
     arrives()
 }
 
-fn inside(args: &Inside, printer: Printer) -> anyhow::Result<csbackup::Look> {
-    open(&args.set, &args.sets, args.ca_name.as_deref(), printer)
+fn inside(args: &Inside, printer: Printer) -> anyhow::Result<Opened> {
+    let Inside { set, ca_name, at, scratch, sets } = args;
+    let place = Place { name: set, sets, ca_name: ca_name.as_deref(), scratch, option: "--at" };
+    let opened = place.open(*at, printer)?;
+    place.tell(&opened, printer);
+    Ok(opened)
 }
 
 fn cert_filter(args: &CertArgs) -> anyhow::Result<CertFilter> {

@@ -1,5 +1,7 @@
 //! Opens the database of a set or a folder to look inside.
 
+mod past;
+
 use std::fmt;
 use std::path::Path;
 
@@ -12,6 +14,8 @@ use crate::medium::{Medium, StoredSet};
 use crate::place::{Folder, FolderFile};
 use crate::source::{FileSource, SharedSource};
 use crate::{Catalogue, Error, Recovered};
+
+pub use past::{Past, look_at, look_at_folder};
 
 /// A database of a CA to look into.
 pub struct Look {
@@ -28,7 +32,7 @@ pub struct Look {
 pub struct LookState {
     /// Id of the set, or the path.
     pub place: String,
-    /// The full backup whose database this is, when the set itself has only logs.
+    /// The full backup whose database this is, or was recovered from, when it is not that of the set itself.
     pub base: Option<SetId>,
     /// Shut down cleanly: nothing is missing, and all pages are of one moment.
     pub consistent: bool,
@@ -44,13 +48,18 @@ pub struct LookState {
 impl fmt::Display for LookState {
     /// What must be known before the rows are believed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(base) = &self.base {
-            write!(f, "{} has only logs, this is the database of {base}; ", self.place)?;
-        }
         if let Some(recovered) = &self.recovered {
+            let from = self.base.as_ref().map(|base| format!(" from the database of {base}"));
             let position = recovered.position.as_deref().unwrap_or("no log record");
             let end = recovered.complete_to.as_ref().map(|time| format!(", complete to {time}"));
-            return write!(f, "as recovered to {position}{}", end.unwrap_or_default());
+            write!(f, "as recovered{} to {position}{}", from.unwrap_or_default(), end.unwrap_or_default())?;
+            let lost = recovered.lost.as_ref().map(|lost| lost.generations);
+            return lost.map_or(Ok(()), |[low, high]| {
+                write!(f, "; changes in logs 0x{low:x}-0x{high:x} ARE MISSING: they could not be replayed")
+            });
+        }
+        if let Some(base) = &self.base {
+            write!(f, "{} has only logs, this is the database of {base}; ", self.place)?;
         }
         match &self.streamed {
             _ if self.consistent => f.write_str("as shut down cleanly")?,

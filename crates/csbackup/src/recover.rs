@@ -2,6 +2,7 @@
 //!
 //! Sets are read and never written. Each file is compared with its hash on the way, as in a restore.
 
+mod history;
 mod scratch;
 mod supply;
 mod trouble;
@@ -16,6 +17,7 @@ use crate::manifest::{FindingEntry, SetId, Severity};
 use crate::transfer::READ_SIZE;
 use crate::{Error, Observer, Step};
 
+pub(crate) use history::History;
 pub use scratch::Scratch;
 use scratch::Trouble;
 pub(crate) use supply::Supply;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ca_database::{Disposition, Glob, IdRange};
 
-use super::Sets;
+use super::{Point, ScratchArgs, Sets};
 use crate::look::{Sort, When};
 
 /// What to look into.
@@ -17,6 +17,14 @@ pub(crate) struct Inside {
     /// Only sets of this CA
     #[arg(long, value_name = "NAME", requires = "sets_in")]
     pub(crate) ca_name: Option<String>,
+
+    /// As it was then: the logs are replayed on a scratch copy, to the end of the set, or to any point between
+    /// the backups (`end`, a log generation such as 0x1f, a time)
+    #[arg(long, value_name = "TIME|GENERATION|end", value_parser = Point::parse)]
+    pub(crate) at: Option<Point>,
+
+    #[command(flatten)]
+    pub(crate) scratch: ScratchArgs,
 
     #[command(flatten)]
     pub(crate) sets: Sets,
@@ -228,12 +236,23 @@ pub(crate) struct Diff {
     /// The older: set id, prefix or `latest` (with --dir or --repo), or a path as for `certs`
     pub(crate) from: String,
 
-    /// The newer
+    /// The newer; it may be the same set again, at another point
     pub(crate) to: String,
 
     /// Only sets of this CA
     #[arg(long, value_name = "NAME", requires = "sets_in")]
     pub(crate) ca_name: Option<String>,
+
+    /// The older as it was then, as `--at` of `certs`; without points, sets of one chain are compared at their ends
+    #[arg(long, value_name = "TIME|GENERATION|end", value_parser = Point::parse)]
+    pub(crate) from_at: Option<Point>,
+
+    /// The newer as it was then
+    #[arg(long, value_name = "TIME|GENERATION|end", value_parser = Point::parse)]
+    pub(crate) to_at: Option<Point>,
+
+    #[command(flatten)]
+    pub(crate) scratch: ScratchArgs,
 
     #[command(flatten)]
     pub(crate) sets: Sets,

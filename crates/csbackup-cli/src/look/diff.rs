@@ -1,29 +1,25 @@
 //! What changed between two databases of a CA, as lines.
 
 use ca_database::{CertFilter, CrlDifference, DiffRows, Difference, Entry, Found, Kinship, Lost};
-use csbackup::LookState;
 use serde_json::{Map, Value, json};
 
 use super::cell::Listed;
 use super::goes_on;
-use super::source::{Losses, open};
-use crate::args::Diff;
+use super::source::{Losses, Opened, Place};
+use crate::args::{Diff, Point};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::progress::interrupted;
 use crate::rows::Rows;
 
 pub(crate) fn diff(args: &Diff, printer: Printer) -> anyhow::Result<Exit> {
-    let open = |name: &str| open(name, &args.sets, args.ca_name.as_deref(), printer);
-    let (older, newer) = (open(&args.from)?, open(&args.to)?);
-    if older.key.is_some() && older.key == newer.key && older.state.place != newer.state.place {
-        return Ok(of_one_chain(&older.state, &newer.state, printer));
-    }
+    let (from, to) = open(args, printer)?;
+    let mut losses = Losses::new(&from, printer).and(&to);
+    let (older, newer) = (from.look, to.look);
     let kinship = ca_database::kinship(&older.database, &newer.database);
     if let Some(text) = about(kinship) {
         printer.warning(text);
     }
-    let mut losses = Losses::new(&older, printer).and(&newer);
     let mut lines = Lines { printer, counts: [0; KINDS.len()], range: None };
     let (older, newer) = (Rows::of(&older, printer)?.exact(), Rows::of(&newer, printer)?.exact());
     for difference in ca_database::diff_rows(rows(&older), rows(&newer)) {
@@ -70,19 +66,19 @@ fn until_cancelled<'a, T: 'a>(rows: Found<'a, T>) -> Found<'a, T> {
     Box::new(rows.take_while(|_| !interrupted()))
 }
 
-/// Sets of one chain have one database.
-fn of_one_chain(older: &LookState, newer: &LookState, printer: Printer) -> Exit {
-    let full = newer.base.as_ref().or(older.base.as_ref()).map(ToString::to_string).unwrap_or_default();
-    let ends = older.not_replayed.zip(newer.not_replayed);
-    let logs = ends.map(|([_, a], [_, b])| [a.min(b).saturating_add(1), a.max(b)]).filter(|[a, b]| a <= b);
-    let between =
-        logs.map_or_else(|| "logs".to_owned(), |[low, high]| format!("the logs 0x{low:x}-0x{high:x}"));
-    let text = format!(
-        "not comparable: both have the database of {full}; what happened between them is only in {between}, which \
-         are not replayed yet"
-    );
-    printer.result("not_comparable", json!({ "base": full, "logs": logs, "text": text }), &text);
-    Exit::Incomplete
+/// Opens both. Sets of one chain have one database: what is between them is only in their logs.
+fn open(args: &Diff, printer: Printer) -> anyhow::Result<(Opened, Opened)> {
+    let Diff { ca_name, sets, scratch, .. } = args;
+    let place = |name, option| Place { name, sets, ca_name: ca_name.as_deref(), scratch, option };
+    let (from, to) = (place(&args.from, "--from-at"), place(&args.to, "--to-at"));
+    let (mut older, mut newer) = (from.open(args.from_at, printer)?, to.open(args.to_at, printer)?);
+    let (a, b) = (&older.look, &newer.look);
+    if a.key.is_some() && a.key == b.key && a.state.place != b.state.place {
+        (older, newer) = (from.open(Some(Point::End), printer)?, to.open(Some(Point::End), printer)?);
+    }
+    from.tell(&older, printer);
+    to.tell(&newer, printer);
+    Ok((older, newer))
 }
 
 fn about(kinship: Kinship) -> Option<&'static str> {

@@ -18,13 +18,13 @@ use crate::printer::Printer;
 
 pub(crate) fn export(args: &Export, printer: Printer) -> anyhow::Result<Exit> {
     let filter = cert_filter(&args.which)?;
-    let look = inside(&args.inside, printer)?;
-    let mut losses = Losses::new(&look, printer);
+    let opened = inside(&args.inside, printer)?;
+    let (look, mut losses) = (&opened.look, Losses::new(&opened, printer));
     let mut target = Target::create(args, printer)?;
     if args.crls {
-        crls(&look, &mut target, &mut losses)?;
+        crls(look, &mut target, &mut losses)?;
     } else {
-        certificates(&look, &filter, args, &mut target, &mut losses)?;
+        certificates(look, &filter, args, &mut target, &mut losses)?;
     }
     target.finish()?;
     losses.finish()

@@ -170,7 +170,7 @@ fn vanished(look: &Look, catalogue: &Catalogue, set: &StoredSet) -> Option<Findi
     let gone = requests.checked_sub(still).filter(|gone| *gone > 0)?;
     let text = format!(
         "{gone} of the {requests} requests that the drill of {0} saw are not there any more: rows were deleted since \
-         (`csbackup diff {0} {1}` with `--at end` names them)",
+         (`csbackup diff {0} {1} --from-at end --to-at end` names them)",
         other.id, set.id
     );
     Some(found("drill-vanished", text))

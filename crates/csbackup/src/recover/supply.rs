@@ -11,8 +11,9 @@ use time::format_description::well_known::Rfc3339;
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
 use super::Until;
+use super::history::Held;
 use crate::chain::is_numbered;
-use crate::manifest::{Content, FileEntry, LogFacts, timestamp};
+use crate::manifest::{Content, FileEntry, timestamp};
 use crate::medium::{Medium, StoredSet};
 use crate::place::{Folder, FolderFile};
 use crate::{Catalogue, Error, SetPath};
@@ -84,33 +85,42 @@ impl<'a> Supply<'a> {
         sets: &[&'a StoredSet],
         named: &StoredSet,
     ) -> Result<Self, Error> {
-        let lacking = |what: &str| Error::NoSet { reason: format!("set {} {what}", named.id) };
+        let needs_base =
+            || Error::NoSet { reason: format!("set {} needs a base that is not here", named.id) };
+        let full = *sets.first().ok_or_else(needs_base)?;
+        let of_set = |set: &'a StoredSet| {
+            set.manifest.logs().into_iter().map(move |(file, facts)| Held { set, file, facts })
+        };
+        let logs = sets.iter().copied().flat_map(of_set);
+        Self::of_logs(medium, named.id.to_string(), full, logs, sets.last().copied())
+    }
+
+    /// The database of a full backup, and logs. The last of them was closed by `last`, where that is known.
+    pub(super) fn of_logs(
+        medium: &'a dyn Medium,
+        place: String,
+        full: &'a StoredSet,
+        logs: impl Iterator<Item = Held<'a>>,
+        last: Option<&StoredSet>,
+    ) -> Result<Self, Error> {
         let part = |set: &'a StoredSet, entry: &'a FileEntry| {
             let path = entry.set_path()?;
             let (name, blake3) = (entry.name.clone(), Some(entry.blake3.as_str()));
             Some(Part { name, size: entry.size, blake3, from: From::Set { medium, set, path } })
         };
-        let full = *sets.first().ok_or_else(|| lacking("needs a base that is not here"))?;
         let database = full.manifest.files.iter().find(|file| file.content == Content::Database);
-        let database = database.and_then(|entry| part(full, entry));
-        let mut own = Self {
-            place: named.id.to_string(),
-            database: database.ok_or_else(|| lacking("has no database"))?,
-            logs: BTreeMap::new(),
-            session: None,
-        };
-        for &set in sets {
-            for (entry, facts) in set.manifest.logs() {
-                let Some(part) = part(set, entry) else { continue };
-                let numbered = is_numbered(&entry.name);
-                let LogFacts { created, previous_created, .. } = facts;
-                let (created, previous) = (log_time(created), log_time(previous_created));
-                own.add(facts.generation, Log { part, created, previous, numbered });
-            }
-            let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
-            let session = time(&set.manifest.started).zip(time(&set.manifest.finished));
-            own.session =
-                session.filter(|_| set.manifest.log_list.is_some()).map(|(begin, end)| [begin, end]);
+        let lacking = || Error::NoSet { reason: format!("set {place} has no database") };
+        let database = database.and_then(|entry| part(full, entry)).ok_or_else(lacking)?;
+        let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
+        let session = last.filter(|set| set.manifest.log_list.is_some());
+        let session =
+            session.and_then(|set| Some([time(&set.manifest.started)?, time(&set.manifest.finished)?]));
+        let mut own = Self { place, database, logs: BTreeMap::new(), session };
+        for Held { set, file, facts } in logs {
+            let Some(part) = part(set, file) else { continue };
+            let numbered = is_numbered(&file.name);
+            let (created, previous) = (log_time(&facts.created), log_time(&facts.previous_created));
+            own.add(facts.generation, Log { part, created, previous, numbered });
         }
         Ok(own)
     }
@@ -177,6 +187,24 @@ impl<'a> Supply<'a> {
         }
     }
 
+    /// Is the last log known to reach to a point in time?
+    ///
+    /// # Errors
+    /// Nobody knows when it was closed, and the time is behind its begin.
+    pub(crate) fn covers(&self, until: Until) -> Result<(), Error> {
+        let (Until::Time(time), Some(highest)) = (until, self.logs.keys().next_back()) else { return Ok(()) };
+        let Some(begun) = self.begun(*highest) else { return Ok(()) };
+        if moment(begun).is_none_or(|begun| time <= begun) {
+            return Ok(());
+        }
+        let reason = format!(
+            "the logs of {} end with 0x{highest:x}, begun {begun}: how far behind that they reach is not known, `end` is \
+             all of them",
+            self.place
+        );
+        Err(Error::NoSet { reason })
+    }
+
     /// The time before which nothing is missing once a log is replayed to its end.
     pub(super) fn complete_to(&self, generation: u32) -> Option<String> {
         let next = self.begun(generation.saturating_add(1)).map(|next| next.to_string());
@@ -196,14 +224,14 @@ impl<'a> Supply<'a> {
 /// Bytes that hold the header of a log, whatever its sector.
 const HEAD: u64 = 4096;
 
-fn log_time(hex: &str) -> LogTime {
+pub(super) fn log_time(hex: &str) -> LogTime {
     let byte = |pair: &[u8; 2]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
     let bytes: Option<Vec<u8>> = hex.as_bytes().as_chunks::<2>().0.iter().map(byte).collect();
     bytes.and_then(|bytes| bytes.try_into().ok()).map(LogTime::new).unwrap_or_default()
 }
 
 /// A time of the engine; that of an old one, which is local to its machine, is taken as UTC.
-fn moment(time: LogTime) -> Option<OffsetDateTime> {
+pub(super) fn moment(time: LogTime) -> Option<OffsetDateTime> {
     let [second, minute, hour, day, month, year, ..] = *time.as_bytes();
     let date = Date::from_calendar_date(1900 + i32::from(year), Month::try_from(month).ok()?, day).ok()?;
     Some(PrimitiveDateTime::new(date, Time::from_hms(hour, minute, second).ok()?).assume_utc())
