@@ -119,7 +119,7 @@ impl DirectoryEngine {
         if let Some(name) = &current.database {
             let (pending, stream) = live::begin(&self.site, &current, name, true).map_err(internal)?;
             let stream = stream.ok_or(HResult::UNEXPECTED)?;
-            let (page_size, low) = (stream.page_size(), pending.generation);
+            let (page_size, low) = (stream.page_size(), stream.low);
             let content = Content::Live(Arc::new(stream));
             return Ok((Stream { content, page_size, low }, Some(pending)));
         }

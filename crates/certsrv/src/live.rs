@@ -34,6 +34,8 @@ pub(crate) struct Stream {
     trailer: Vec<u8>,
     /// In bytes.
     pages: u64,
+    /// First generation that recovering from it needs.
+    pub(crate) low: u32,
 }
 
 /// Begins a backup of the database `name` in `CertLog`: the log that notes it, and for a full one the stream.
@@ -65,7 +67,7 @@ pub(crate) fn begin(
     let last = last.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let pending = Pending { generation: generation.0, name: names::log_after(last, generation.0), bytes };
     let stream = match is_full {
-        true => Some(Stream::new(path, header, generation, now)?),
+        true => Some(Stream::new(path, header, (end.generation(), generation), now)?),
         false => None,
     };
     Ok((pending, stream))
@@ -84,11 +86,17 @@ impl Pending {
 }
 
 impl Stream {
-    fn new(path: PathBuf, mut header: Vec<u8>, generation: Generation, now: LogTime) -> Result<Self, Error> {
+    /// The last closed log has the checkpoint: nothing has changed since.
+    fn new(
+        path: PathBuf,
+        mut header: Vec<u8>,
+        (closed, generation): (Generation, Generation),
+        now: LogTime,
+    ) -> Result<Self, Error> {
         let begin = BackupBegin {
             mark: LogPosition { generation, sector: 1, offset: 0 },
             time: now,
-            low: generation,
+            low: closed,
             high: generation,
             high_created: now,
         };
@@ -98,7 +106,7 @@ impl Stream {
         made.map_err(|error| Error::invalid(&path, error.to_string()))?;
         let size = fs::metadata(&path).map_err(Error::io("read", &path))?.len();
         let pages = size.saturating_sub(length(&header).saturating_mul(2));
-        Ok(Self { path, header, trailer, pages })
+        Ok(Self { path, header, trailer, pages, low: closed.0 })
     }
 
     /// Bytes of a page.

@@ -96,7 +96,8 @@ fn prepare(site: &Site, job: &Job, folder: &Path) -> Result<(), Error> {
     let copy = folder.join(DATABASE);
     disk::copy(&job.database, &copy)?;
     let recovered = replay::replay(&copy, job).map_err(|stop| stop.into_error(&failed))?;
-    let (log, bytes, highest) = first_log(&copy, &name, &recovered).map_err(|stop| stop.into_error(&failed))?;
+    let (log, bytes, highest) =
+        first_log(&copy, &name, &recovered).map_err(|stop| stop.into_error(&failed))?;
     disk::write(&folder.join(LOG), &bytes)?;
     disk::sync_folder(folder)?;
     let there = disk::logs(&site.log_folder()).map_err(Error::io("list", &site.log_folder()))?;
@@ -120,11 +121,7 @@ fn own_file(site: &Site, database: &Path) -> Result<String, String> {
 
 /// The log that the service begins, by name, with its generation. The header of the database learns that it was
 /// attached there.
-fn first_log(
-    copy: &Path,
-    name: &str,
-    recovered: &Recovered,
-) -> Result<(String, Vec<u8>, u32), replay::Stop> {
+fn first_log(copy: &Path, name: &str, recovered: &Recovered) -> Result<(String, Vec<u8>, u32), replay::Stop> {
     let now = live::now();
     let mut page = live::header_page(copy).map_err(Error::io("read", copy))?;
     let mut header = DatabaseHeader::parse(&page).map_err(replay::Stop::of("the recovered database"))?;

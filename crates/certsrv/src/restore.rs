@@ -84,7 +84,8 @@ pub(crate) fn job(site: &Site) -> Result<Option<Job>, Error> {
     }
     let mut databases = restore.registrations.iter().filter_map(|entry| entry.database.as_ref());
     let (Some((_, database)), None) = (databases.next(), databases.next()) else {
-        let reason = "the replay of one database is possible, and the restore registered another number of them";
+        let reason =
+            "the replay of one database is possible, and the restore registered another number of them";
         return Err(not_started(format!("{reason}; {}", way_back(dir))));
     };
     let database = local(site, database);

@@ -76,7 +76,8 @@ pub(super) fn replay(copy: &Path, job: &Job) -> Result<Recovered, Stop> {
     for generation in low..=u32::MAX {
         let Some(path) = logs.get(&generation) else {
             if generation <= job.high {
-                let reason = format!("log generation 0x{generation:x} is missing, 0x{:x} is the last", job.high);
+                let reason =
+                    format!("log generation 0x{generation:x} is missing, 0x{:x} is the last", job.high);
                 return Err(Stop::Reason(reason));
             }
             break;
@@ -88,7 +89,8 @@ pub(super) fn replay(copy: &Path, job: &Job) -> Result<Recovered, Stop> {
             return Err(Stop::Reason(format!("{what}: its header says 0x{:x}", log.generation.0)));
         }
         if begun.is_some_and(|begun| begun != log.previous_created) {
-            let reason = format!("{what} does not continue the one before it: it is of another life of the CA");
+            let reason =
+                format!("{what} does not continue the one before it: it is of another life of the CA");
             return Err(Stop::Reason(reason));
         }
         replay.push_log(bytes).map_err(Stop::of(&what))?;

@@ -203,9 +203,8 @@ impl<'a> NextLog<'a> {
         let scope = if is_full { 1 } else { 2 };
         let (phase, streaming, database) = ([1], [0; 4], [0]);
         let (mark, generations, no_path) = ([0; 8], [0; 8], [0; 3]);
-        let parts: [&[u8]; 9] = [
-            &[60], &phase, &streaming, &[scope], &database, &mark, time.as_bytes(), &generations, &no_path,
-        ];
+        let parts: [&[u8]; 9] =
+            [&[60], &phase, &streaming, &[scope], &database, &mark, time.as_bytes(), &generations, &no_path];
         self.record(&parts).map(drop)
     }
 
