@@ -17,7 +17,7 @@ from store import store
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(sys.argv[1]).resolve() / "release"
-WANTED = sys.argv[2:] or ["checksum", "verify", "backup", "memory", "wire", "distance", "reader", "deep", "proof", "lookup", "store"]
+WANTED = sys.argv[2:] or ["checksum", "verify", "backup", "memory", "wire", "distance", "reader", "deep", "replay", "proof", "lookup", "store"]
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "7"))
 SET = os.environ.get("BENCH_SET", "main")  # `page8k` is in the repository, `main` in the team's data
 
@@ -195,6 +195,34 @@ def deep(root):
         lambda: run(csbackup, "verify", "--quiet", "--stream", hot, codes=(0, 3)))
 
 
+def replay(root):
+    """Logs on a copy of a database, against copying the same bytes; how it grows with logs and database."""
+    program, good = TARGET / "examples" / "replay", True
+    for name, limit in [("main", 12), ("big", 5)]:
+        folder = data_set(root, name)
+        logs = {log.name: log for part in ["hot-inc2", "hot-inc1", "hot"] for log in (folder / part).glob("edb0*.log")}
+        logs = [logs[log] for log in sorted(logs)]
+        database, out = folder / "hot" / "ExampleCA.edb", root / "recovered.edb"
+        full = [log for log in logs if log.parent.name == "hot"]
+        megabytes = lambda files: sum(file.stat().st_size for file in files) / 1e6
+        clean = lambda: out.unlink(missing_ok=True)
+        copied = min(timed(lambda: run("cp", database, out), clean) for _ in range(ROUNDS))
+        within, best = race(
+            f"replay, {megabytes([database]):.0f} MB and {len(logs)} logs : cp of both", limit,
+            lambda: run(program, database, out, *logs),
+            lambda: run("sh", "-c", 'out=$1; shift; cp "$1" "$out"; cat "$@" > "$out.logs"', "sh", out, database, *logs), clean)
+        fewer = min(timed(lambda: run(program, database, out, *full), clean) for _ in range(ROUNDS))
+        more = megabytes(logs) - megabytes(full)
+        print(f"  without the copying {megabytes(logs) / (best - copied):.0f} MB of log per second; the first {len(full)} logs "
+              f"{megabytes(full) / (fewer - copied):.0f} MB/s, the other {len(logs) - len(full)} {more / (best - fewer):.0f} MB/s")
+        good &= within
+    clean()
+    peak = peak_memory("sh", "-c", 'exec "$@" 2> /dev/null', "sh", program, database, out, *logs)
+    verdict = "ok" if peak < 100 else "OVER"
+    print(f"  peak memory with 64 MiB of pages: {peak:.0f} MB (limit 100 MB)  {verdict}")
+    return good and peak < 100
+
+
 def embedded(root):
     """An embedded CA with the large database of the engine."""
     life, expected = root / "life", ROOT.parent / "shared" / "data" / "ese-engine" / "big.expected"
@@ -282,7 +310,7 @@ def main():
             verdict = "ok" if peak < 150 else "OVER"
             print(f"peak memory of backup and verify of a 4 GiB database: {peak:.0f} MB (limit 150 MB)  {verdict}")
             good &= peak < 150
-        for name, measure in [("wire", wire), ("distance", distance), ("reader", reader), ("deep", deep),
+        for name, measure in [("wire", wire), ("distance", distance), ("reader", reader), ("deep", deep), ("replay", replay),
                               ("proof", proof), ("lookup", lookup), ("store", lambda root: store(root, TARGET))]:
             if name in WANTED:
                 shutil.rmtree(root, ignore_errors=True)

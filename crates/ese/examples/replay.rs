@@ -7,7 +7,7 @@ use std::io::{Error, Read as _, Seek as _, SeekFrom, Write as _};
 use std::process::exit;
 use std::time::Instant;
 
-use ese::{LogHeader, PageSource, PageStore, Replay, SourceError};
+use ese::{Generation, LogHeader, PageSource, PageStore, Replay, SourceError};
 
 fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -15,9 +15,10 @@ fn main() -> Result<(), Error> {
         eprintln!("usage: replay DATABASE RECOVERED LOG...");
         exit(2);
     };
-    let mut logs = logs.iter().map(std::fs::read).collect::<Result<Vec<_>, _>>()?;
-    logs.sort_by_key(|log| LogHeader::parse(log).map(|header| header.generation).ok());
-    logs.dedup_by_key(|log| LogHeader::parse(log).map(|header| header.generation).ok());
+    let mut logs: Vec<_> =
+        logs.iter().map(|path| generation(path).map(|own| (own, path))).collect::<Result<_, _>>()?;
+    logs.sort();
+    logs.dedup_by_key(|(generation, _)| *generation);
     let begun = Instant::now();
     std::fs::copy(database, recovered)?;
     let file = OpenOptions::new().read(true).write(true).open(recovered)?;
@@ -25,8 +26,8 @@ fn main() -> Result<(), Error> {
     let size = file.metadata()?.len();
     let mut replay =
         Replay::open(Scratch { file: RefCell::new(file), size }, 64 << 20).map_err(Error::other)?;
-    for log in logs {
-        if let Err(error) = replay.push_log(log) {
+    for (_, path) in logs {
+        if let Err(error) = replay.push_log(std::fs::read(path)?) {
             eprintln!("stopped: {error}");
             break;
         }
@@ -34,6 +35,13 @@ fn main() -> Result<(), Error> {
     let (_, report) = replay.finish().map_err(Error::other)?;
     eprintln!("{report:#?}\ncopy {copied:?}, all {:?}", begun.elapsed());
     Ok(())
+}
+
+/// The generation of a log, by its header.
+fn generation(path: &str) -> Result<Generation, Error> {
+    let mut head = [0; LogHeader::LENGTH];
+    File::open(path)?.read_exact(&mut head)?;
+    Ok(LogHeader::parse(&head).map_err(Error::other)?.generation)
 }
 
 /// A file as a store.

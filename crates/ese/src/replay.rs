@@ -189,6 +189,11 @@ impl<S: PageStore> Replay<S> {
 
     /// The generations that have to be replayed before the database is consistent, the last one whole;
     /// `None` when it is consistent already.
+    ///
+    /// Older logs may be given too, with gaps, and change nothing. The checkpoint of the folder is not asked:
+    /// where it lies lower, no more is needed; where it lies higher, the header is right ([`Checkpoint::fit`]).
+    ///
+    /// [`Checkpoint::fit`]: crate::Checkpoint::fit
     pub fn required_logs(&self) -> Option<(Generation, Generation)> {
         Some((self.lowest?, self.needed?))
     }
@@ -229,14 +234,15 @@ impl<S: PageStore> Replay<S> {
         log: L,
         mut goes_on: impl FnMut(LogPosition, &Record<'_>) -> bool,
     ) -> Result<(), ReplayError> {
-        let opened = LogReader::open(log);
-        let mut log = opened.map_err(|error| ReplayError::Log { generation: None, error })?;
+        let mut head = vec![0; LogHeader::LENGTH];
+        let known = log.read_at(0, &mut head).ok().and_then(|()| LogHeader::parse(&head).ok());
+        let generation = known.map(|header| header.generation);
+        let mut log = LogReader::open(log).map_err(|error| ReplayError::Log { generation, error })?;
         let header = *log.header();
         self.admit(&header)?;
         for database in log.attachments() {
             self.attach(database.dbid, database.signature);
         }
-        let generation = Some(header.generation);
         loop {
             let next = log.next_record().map_err(|error| ReplayError::Log { generation, error })?;
             let Some((at, record)) = next else { break };
@@ -263,9 +269,18 @@ impl<S: PageStore> Replay<S> {
             Some((_, last)) => last.next().unwrap_or(own),
             None => self.lowest.map_or(own, |lowest| lowest.min(own)),
         };
-        if expected != own {
+        if self.lowest.is_some_and(|lowest| own <= lowest) {
+            // Nothing before this log is needed, so that it does not matter what is missing there; a
+            // transaction may have ended in it.
+            if expected != own {
+                self.forget_macros();
+                self.sessions = Sessions::default();
+                self.unfinished = None;
+            }
+        } else if expected != own {
             let last = own.previous().unwrap_or(own);
-            return Err(ReplayError::Missing { first: expected, last });
+            let first = self.lowest.map_or(expected, |lowest| lowest.max(expected));
+            return Err(ReplayError::Missing { first, last });
         }
         self.generations = Some((self.generations.map_or(own, |(first, _)| first), own));
         Ok(())

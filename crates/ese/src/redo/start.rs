@@ -14,6 +14,7 @@ pub(crate) struct Start {
     pub(crate) needs_logs: bool,
     /// Lowest generation that it needs.
     pub(crate) lowest: Generation,
+    is_clean: bool,
     attach: LogPosition,
     /// Records before this are on disk.
     on_disk: LogPosition,
@@ -31,6 +32,7 @@ impl Start {
             page_size: header.page_size,
             needs_logs: header.requires_logs().is_some(),
             lowest,
+            is_clean,
             attach: header.attach,
             on_disk: if is_clean {
                 header.consistent
@@ -51,6 +53,11 @@ impl Start {
     /// Whether the header promises that the record is on disk.
     pub(crate) fn is_on_disk(&self, at: LogPosition) -> bool {
         at < self.on_disk || self.is_before_attach(at)
+    }
+
+    /// Whether the database was closed after the record: its transaction was committed or rolled back.
+    pub(crate) fn is_rolled_back(&self, at: LogPosition) -> bool {
+        self.is_clean && at <= self.consistent
     }
 
     /// Whether logs of these generations have to mention the database.

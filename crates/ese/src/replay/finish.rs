@@ -1,5 +1,7 @@
 //! The end: open transactions are rolled back, the database is closed.
 
+use alloc::vec;
+
 use super::edit::Loose;
 use super::error::{PageTrouble, ReplayError};
 use super::sessions::{Bookmark, Version};
@@ -64,7 +66,15 @@ impl<S: PageStore> Replay<S> {
         let open_macros = self.macros.values().filter(|kept| !kept.is_empty()).count();
         let open_sessions = self.sessions.open();
         let mut undone = 0_u64;
-        for (procid, version) in self.sessions.drain() {
+        let open = self.sessions.drain();
+        if !open.is_empty() {
+            // What is rolled back on a page must not be rolled back again: a copy that is left in the middle
+            // of it has no header, and is refused.
+            let size = self.cache.size;
+            let none = vec![0; size.len().saturating_mul(2)];
+            self.cache.store.write_at(0, &none)?;
+        }
+        for (procid, version) in open {
             self.undo(procid, &version)?;
             undone = undone.saturating_add(1);
         }

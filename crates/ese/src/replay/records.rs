@@ -146,7 +146,7 @@ impl<S: PageStore> Replay<S> {
         kept
     }
 
-    fn forget_macros(&mut self) {
+    pub(super) fn forget_macros(&mut self) {
         self.macros.clear();
         self.kept = 0;
     }

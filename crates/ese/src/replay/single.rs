@@ -77,7 +77,7 @@ impl<S: PageStore> Replay<S> {
         record: &Record<'_>,
         before: Option<&Loose>,
     ) -> Result<(), ReplayError> {
-        if node.head.flags & VERSIONED == 0 {
+        if node.head.flags & VERSIONED == 0 || self.start.is_rolled_back(self.now) {
             return Ok(());
         }
         let tree = tree(node);
@@ -163,6 +163,9 @@ impl<S: PageStore> Replay<S> {
 
     fn undo_info(&mut self, node: NodeHead, operation: &Operation<'_>) -> Result<(), ReplayError> {
         let Operation::UndoInfo { undone, key, bookmark, data, .. } = *operation else { return Ok(()) };
+        if self.start.is_rolled_back(self.now) {
+            return Ok(());
+        }
         let tree = tree(node);
         let mark = Bookmark { key: key.to_vec(), data: bookmark.to_vec() };
         let undo = match undone {

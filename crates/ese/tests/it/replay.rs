@@ -15,6 +15,8 @@ use crate::structure::{check, lines};
 use crate::support::{database_file, put, read, seal};
 use sha2::{Digest as _, Sha256};
 
+mod again;
+mod damaged;
 mod spoilt;
 mod stops;
 
@@ -35,7 +37,7 @@ fn logs(folders: &[PathBuf]) -> Vec<Vec<u8>> {
 }
 
 /// A set in a folder, replayed with the logs of more folders.
-fn replay(set: &Path, folder: &str, more: &[&str]) -> (Vec<u8>, ReplayReport) {
+pub(crate) fn replay(set: &Path, folder: &str, more: &[&str]) -> (Vec<u8>, ReplayReport) {
     let folders: Vec<PathBuf> = [&[folder], more].concat().iter().map(|name| set.join(name)).collect();
     let mut replay = Replay::open(database_file(&set.join(folder)), MEMORY).unwrap();
     let logs = logs(&folders);

@@ -2,14 +2,14 @@
 
 use super::*;
 
-fn streamed(name: &str) -> Option<(PathBuf, Vec<u8>, Vec<Vec<u8>>)> {
+pub(super) fn streamed(name: &str) -> Option<(PathBuf, Vec<u8>, Vec<Vec<u8>>)> {
     let set = testkit::data::engine_set(name)?;
     let database = database_file(&set.join("hot"));
     let logs = logs(&["hot", "hot-inc1", "hot-inc2"].map(|folder| set.join(folder)));
     Some((set, database, logs))
 }
 
-fn run(database: &[u8], logs: &[Vec<u8>]) -> Result<(Vec<u8>, ReplayReport), ReplayError> {
+pub(super) fn run(database: &[u8], logs: &[Vec<u8>]) -> Result<(Vec<u8>, ReplayReport), ReplayError> {
     let mut replay = Replay::open(database.to_vec(), MEMORY)?;
     for log in logs {
         if replay.push_log(log.as_slice()).is_err() {
@@ -121,7 +121,7 @@ fn a_page_that_the_logs_do_not_continue_spoils_the_database() {
 }
 
 /// The rows of all tables, as one hash.
-fn reachable(bytes: &[u8]) -> String {
+pub(super) fn reachable(bytes: &[u8]) -> String {
     let database = Database::open(bytes).unwrap();
     let mut hash = Sha256::new();
     for table in database.tables() {
