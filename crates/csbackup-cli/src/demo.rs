@@ -49,7 +49,7 @@ pub(crate) fn demo(args: &Demo, printer: Printer) -> anyhow::Result<Exit> {
         keep_password(&root.join("password"), &secret)?;
     }
     let medium = repository(&root, &ca.authority().name, secret)?;
-    let mut life = Life { ca, remote, medium, root, show, printer };
+    let mut life = Life { ca, remote, medium, root, show, printer, lost: false };
     life.run()?;
     drop(life);
     server.stop();
@@ -138,6 +138,8 @@ struct Life {
     medium: Repositories,
     show: Show,
     printer: Printer,
+    /// The CA was lost and restored.
+    lost: bool,
 }
 
 impl Life {
@@ -214,6 +216,7 @@ impl Life {
         let restored = csbackup::restore_ca(&self.medium, &plan, &mut side, &Reporter::new(self.printer))?;
         let exit = report::after_restore(self.printer, &restored);
         ensure!(exit == Exit::Done, "the restored CA did not start");
+        self.lost = true;
         Ok(())
     }
 
@@ -224,8 +227,10 @@ impl Life {
     fn backup(&mut self, kind: Kind) -> anyhow::Result<StoredSet> {
         let files = MappedFiles::new(self.ca.mappings());
         let reporter = Reporter::new(self.printer);
-        let outcome =
-            csbackup::backup(&mut self.remote, &self.medium, &files, &BackupOptions::default(), &reporter)?;
+        // A restored CA accepts no increment, and the demo knows.
+        let requested = if self.lost { Requested::Full } else { Requested::Auto };
+        let options = BackupOptions { kind: requested, ..BackupOptions::default() };
+        let outcome = csbackup::backup(&mut self.remote, &self.medium, &files, &options, &reporter)?;
         let exit = report::outcome(self.printer, &self.catalogue()?, &outcome);
         ensure!(exit == Exit::Done, "the backup ended with code {}", exit.number());
         let set = outcome.sets.into_iter().next().context("no set was published")?;
