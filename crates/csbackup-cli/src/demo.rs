@@ -9,8 +9,8 @@ use certadm::CertServer as _;
 use certsrv::{CaDirectory, HexHash, Role, Server, ServerOptions, User};
 use csbackup::manifest::{Kind, Severity};
 use csbackup::{
-    BackupOptions, Catalogue, Folder, MappedFiles, Medium as _, RestoreOptions, RestoreTarget, StoredSet,
-    VerifyLevel,
+    BackupOptions, CaPlaces, CaSide, Catalogue, Folder, MappedFiles, Medium as _, RestoreOptions,
+    RestoreTarget, ServiceEnd, StoredSet, VerifyLevel,
 };
 use csbackup_repo::{Location, Password, Repositories, StoreOptions};
 use csra_client::{RemoteCa, Target};
@@ -163,7 +163,8 @@ impl Life {
             ensure!(exit == Exit::Done, "set {} is not good", set.id);
         }
         self.damage(&full)?;
-        self.restore(&full, &increment)
+        self.restore(&full, &increment)?;
+        self.disaster(&increment)
     }
 
     fn catalogue(&self) -> anyhow::Result<Catalogue> {
@@ -218,6 +219,37 @@ impl Life {
         let states =
             (1..=self.ca.states()).map(|state| self.ca.path().join(format!("state-{state:02}")).join(name));
         states.into_iter().find(|path| path.is_file()).with_context(|| format!("the CA never had `{name}`"))
+    }
+
+    /// The CA loses its database, gets it back, starts, and is backed up again.
+    fn disaster(&mut self, newest: &StoredSet) -> anyhow::Result<()> {
+        self.show.step(
+            "the CA loses its logs; it is restored, starts, and a new full backup is taken and verified",
+        );
+        let logs = self.ca.path().join("CertLog");
+        fs::remove_dir_all(&logs).context("cannot remove the logs of the CA")?;
+        fs::create_dir(&logs).context("cannot create the folder of the logs")?;
+        let places = CaPlaces {
+            database: Some(logs.clone()),
+            logs: Some(logs.clone()),
+            system: Some(logs.clone()),
+            files: MappedFiles::new(self.ca.mappings()),
+            journal: logs,
+            ..CaPlaces::default()
+        };
+        let options = RestoreOptions { target: RestoreTarget::Ca(places), force: true, only: vec![] };
+        let plan = csbackup::plan_restore(&self.catalogue()?, newest, &options)?;
+        let (mut server, mut host) = (self.ca.connect(), self.ca.host());
+        let mut side = CaSide { server: &mut server, host: Some(&mut host) };
+        let restored = csbackup::restore_ca(&self.medium, &plan, &mut side, &Reporter::new(self.printer))?;
+        report::after_restore(self.printer, &restored);
+        ensure!(restored.service == Some(ServiceEnd::Started), "the restored CA did not start");
+        let again = self.backup(Kind::Full)?;
+        let (level, reporter) = (VerifyLevel::Full, Reporter::new(self.printer));
+        let report = csbackup::verify_set(&self.medium, &self.catalogue()?, &again, level, &reporter)?;
+        let exit = report::verified(self.printer, again.id.as_str(), &report);
+        ensure!(exit == Exit::Done, "the backup of the restored CA is not good");
+        Ok(())
     }
 
     fn restore(&self, full: &StoredSet, increment: &StoredSet) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ fn the_demo_passes_and_says_what_it_did() {
         "damage in `ExampleCA.edb`: page 60 ",
         "the damaged copy: damaged; ",
         "database and logs equal what the CA delivered",
+        "the certificate service was started",
         "demo passed",
         "repository",
     ] {
@@ -28,9 +29,9 @@ fn the_demo_as_json_is_one_object_a_line_and_ends_with_passed() {
     assert_eq!(messages.last().expect("there are messages")["message_type"], "demo");
     assert_eq!(messages.last().expect("there are messages")["passed"], true);
     let steps: Vec<_> = run.of_type("demo_step").iter().map(|step| step["step"].clone()).collect();
-    assert_eq!(steps, [1, 2, 3, 4, 5]);
+    assert_eq!(steps, [1, 2, 3, 4, 5, 6]);
     let verdicts: Vec<_> = run.of_type("verified").iter().map(|v| v["verdict"].clone()).collect();
-    assert_eq!(verdicts, ["good", "good", "damaged", "good"]);
+    assert_eq!(verdicts, ["good", "good", "damaged", "good", "good"]);
     assert_eq!(run.stderr, "", "with --json nothing is left for stderr");
 }
 
@@ -41,7 +42,7 @@ fn the_demo_keeps_its_folder_on_request_and_wants_it_empty() {
     let repository = ["--repo", "kept/backup", "--repo-password-file", "kept/password"];
     let list = run_in(temp.path(), &[&["list", "--json"], &repository[..]].concat()).exits(0);
     let kinds: Vec<_> = list.of_type("set").iter().map(|set| set["kind"].clone()).collect();
-    assert_eq!(kinds, ["full", "incremental"]);
+    assert_eq!(kinds, ["full", "incremental", "full"]);
     let again = run_in(temp.path(), &["demo", "--keep", "kept"]).exits(1);
     assert_eq!(again.stderr, "error: `kept` is not empty: the demo wants a folder of its own\n");
 }
