@@ -58,7 +58,7 @@ const CRATES: &[Crate] = &[
     Crate {
         name: "certsrv",
         tier: Tier::Edge,
-        uses: &["dtyp", "certadm", "ndr", "dcerpc", "dcom", "csra", "rpc-auth"],
+        uses: &["dtyp", "certadm", "ese", "ndr", "dcerpc", "dcom", "csra", "rpc-auth"],
         tests_use: &[],
     },
     // The C interface, for both sides of it. Names and numbers only.

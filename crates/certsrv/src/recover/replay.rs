@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use ese::{DatabaseHeader, DbState, Generation, LogHeader, LogTime, Replay};
+use ese::{DatabaseHeader, DbState, Generation, LogHeader, LogTime, Replay, log_generation_of_name};
 
 use super::scratch::Scratch;
 use crate::restore::Job;
@@ -101,13 +102,29 @@ pub(super) fn replay(copy: &Path, job: &Job) -> Result<Recovered, Stop> {
     Ok(Recovered { last, from: Some(Generation(low)) })
 }
 
-/// The logs by generation; the first folder that has one counts.
+/// The logs by generation, the current one (`edb.log`) by its header; the first folder that has one counts.
 fn find(job: &Job) -> Result<BTreeMap<u32, PathBuf>, Error> {
     let mut found = BTreeMap::new();
     for folder in job.logs.iter().filter(|folder| folder.is_dir()) {
-        for (generation, path) in disk::logs(folder).map_err(Error::io("list", folder))? {
+        for (name, path) in disk::files(folder).map_err(Error::io("list", folder))? {
+            let Some(name) = log_generation_of_name(&name) else { continue };
+            let generation = match name.generation {
+                Some(generation) => generation.0,
+                None => match current(&path).map_err(Error::io("read", &path))? {
+                    Some(generation) => generation,
+                    None => continue,
+                },
+            };
             found.entry(generation).or_insert(path);
         }
     }
     Ok(found)
+}
+
+/// The generation of a current log; `None` for a file that is none.
+fn current(path: &Path) -> io::Result<Option<u32>> {
+    let mut header = Vec::with_capacity(LogHeader::LENGTH);
+    let length = u64::try_from(LogHeader::LENGTH).unwrap_or(u64::MAX);
+    File::open(path)?.take(length).read_to_end(&mut header)?;
+    Ok(LogHeader::parse(&header).ok().map(|header| header.generation.0))
 }

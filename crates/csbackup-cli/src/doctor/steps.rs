@@ -133,19 +133,22 @@ impl Words<'_> {
     }
 
     fn start(&self, replays: Option<[u32; 2]>) -> Step {
-        if self.examination.embedded {
-            let text = "An embedded CA cannot replay logs in this version: take the restore back, or use the files \
-                        elsewhere.";
-            return step(text, [format!("csbackup restore --undo {}", self.ca())]);
-        }
         let what = replays.map_or(String::new(), |[low, high]| {
-            format!(
-                " It replays generations {} by itself; that takes minutes. Event 26 of the application log says \
-                 that the CA has started, errors of ESENT say why it has not.",
-                super::range(low, high)
-            )
+            format!(" It replays generations {} by itself; that takes minutes.", super::range(low, high))
         });
-        step(&format!("Start the CA's service.{what}"), ["net start certsvc".to_owned()])
+        if self.examination.embedded {
+            let text =
+                format!("Start the CA's service.{what} The second command takes the restore back instead.");
+            let serve = format!("csbackup serve {}", quoted(&self.args.folder));
+            return step(&text, [serve, format!("csbackup restore --undo {}", self.ca())]);
+        }
+        let events = match replays {
+            Some(_) => {
+                " Event 26 of the application log says that the CA has started, errors of ESENT say why it has not."
+            }
+            None => "",
+        };
+        step(&format!("Start the CA's service.{what}{events}"), ["net start certsvc".to_owned()])
     }
 
     fn separate(&self, instances: &[Vec<String>]) -> Step {

@@ -28,7 +28,7 @@ pub struct LogEnd {
 }
 
 impl LogEnd {
-    /// Reads the last log of a stream.
+    /// Reads the last log of a stream; it may be the current one, whose last write a crash has torn.
     ///
     /// # Errors
     /// It is none, it is damaged, or of format 7.
@@ -39,7 +39,7 @@ impl LogEnd {
         if header.format != LogFormat::Segments {
             return Err(ComposeError::OldLog);
         }
-        let mut verifier = LogVerifier::new(Origin::Streamed, None);
+        let mut verifier = LogVerifier::new(Origin::Raw, None);
         verifier.push(log);
         let report = verifier.finish();
         let is_bad = report.findings.iter().any(|finding| finding.severity >= Severity::Error);

@@ -11,6 +11,7 @@ mod build;
 mod checkpoint;
 mod checksum;
 mod chunking;
+mod compose;
 mod compression;
 mod damage;
 mod dry_redo;
