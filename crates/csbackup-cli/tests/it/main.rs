@@ -21,6 +21,7 @@ mod names;
 mod net;
 mod obstacles;
 mod passwords;
+mod past;
 mod ping;
 mod proven;
 mod repository;

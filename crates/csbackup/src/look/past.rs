@@ -78,8 +78,9 @@ pub fn look_at_folder(
     };
     let folder = Folder::open(path)?;
     if !folder.files.iter().any(|file| file.content == Content::Log) {
-        let reason =
-            format!("the database of `{place}` needs the logs 0x{low:x} to 0x{high:x}, and no log is there");
+        let reason = format!(
+            "the database of `{place}` needs the logs from 0x{low:x} on, at least to 0x{high:x}, and no log is there"
+        );
         return Err(Error::NoSet { reason });
     }
     let supply = Supply::of_folder(&folder, None)?;

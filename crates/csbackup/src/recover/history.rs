@@ -139,7 +139,8 @@ impl<'a> History<'a> {
             let behind = generation.checked_add(1).and_then(|behind| self.logs.get(&behind));
             touches |= before.is_some() || behind.is_some();
             if let Some(own) = before.filter(|own| own.facts.created != facts.previous_created) {
-                fork = Some(Fork { generation, sets: [own.set, log.set] });
+                // It follows another one.
+                fork = Some(Fork { generation: own.facts.generation, sets: [own.set, log.set] });
                 break;
             }
             if let Some(own) = behind.filter(|own| own.facts.previous_created != facts.created) {

@@ -232,7 +232,11 @@ pub(super) fn log_time(hex: &str) -> LogTime {
 
 /// A time of the engine; that of an old one, which is local to its machine, is taken as UTC.
 pub(super) fn moment(time: LogTime) -> Option<OffsetDateTime> {
-    let [second, minute, hour, day, month, year, ..] = *time.as_bytes();
+    let [second, minute, hour, day, month, year, low, high] = *time.as_bytes();
+    let milliseconds = u16::from(low >> 1) | (u16::from(high >> 1 & 7) << 7);
     let date = Date::from_calendar_date(1900 + i32::from(year), Month::try_from(month).ok()?, day).ok()?;
-    Some(PrimitiveDateTime::new(date, Time::from_hms(hour, minute, second).ok()?).assume_utc())
+    Some(
+        PrimitiveDateTime::new(date, Time::from_hms_milli(hour, minute, second, milliseconds).ok()?)
+            .assume_utc(),
+    )
 }

@@ -26,6 +26,7 @@ mod liar;
 mod medium;
 mod medium_faults;
 mod owed;
+mod past;
 mod real;
 mod renewed_keys;
 mod restart;
