@@ -9,7 +9,7 @@ use certadm::CertServer as _;
 use certsrv::{CaDirectory, HexHash, Role, Server, ServerOptions, User};
 use csbackup::manifest::{Kind, Severity};
 use csbackup::{
-    BackupOptions, CaPlaces, CaSide, Catalogue, DrillContent, Folder, MappedFiles, Medium as _,
+    BackupOptions, CaPlaces, CaSide, Catalogue, DrillContent, Folder, MappedFiles, Medium as _, Requested,
     RestoreOptions, RestoreTarget, StoredSet, VerifyLevel,
 };
 use csbackup_repo::{Location, Password, Repositories, StoreOptions};
