@@ -145,9 +145,8 @@ fn first_log(copy: &Path, name: &str, recovered: &Recovered) -> Result<(String, 
     };
     let of_log = || replay::Stop::of("the log behind the last one");
     let mut bytes = vec![0; end.length()];
-    let was_attached = recovered.from.is_some().then_some((&header, name));
     let path = names::local(name);
-    let attached = was_attached.map(|(header, _)| (header, path.as_str()));
+    let attached = recovered.from.is_some().then_some((&header, path.as_str()));
     let mut log = NextLog::begin(&end, now, attached, &mut bytes).map_err(of_log())?;
     let generation = log.generation();
     if let Some(from) = recovered.from {
