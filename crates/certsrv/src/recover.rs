@@ -20,7 +20,7 @@ mod tests;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ese::{DatabaseHeader, LogEnd, NextLog, Signature, attach_database};
+use ese::{DatabaseHeader, DbState, LogEnd, NextLog, Signature, attach_database};
 use serde::{Deserialize, Serialize};
 
 use crate::bookkeeping::Current;
@@ -55,11 +55,12 @@ fn folder(site: &Site) -> PathBuf {
 /// system's. Then everything is as it was before.
 pub(crate) fn recover(site: &Site) -> Result<(), Error> {
     let _guard = site.guard()?;
-    let Some(job) = restore::job(site)? else { return discard(site) };
+    let registered = restore::job(site)?;
     let folder = folder(site);
     let ready = folder.join(READY);
     if !ready.exists() {
         discard(site)?;
+        let Some(job) = registered.map_or_else(|| laid(site), |job| Ok(Some(job)))? else { return Ok(()) };
         disk::create_folder(&folder)?;
         if let Err(error) = prepare(site, &job, &folder) {
             let _ = discard(site);
@@ -67,6 +68,20 @@ pub(crate) fn recover(site: &Site) -> Result<(), Error> {
         }
     }
     move_in(site, &folder, &disk::read_toml(&ready)?)
+}
+
+/// A closed database that was laid down without any log, and is not registered: it is taken as it is, as an
+/// engine takes it.
+fn laid(site: &Site) -> Result<Option<Job>, Error> {
+    let folder = site.log_folder();
+    let database = folder.join(names::database(&site.authority));
+    let logs = disk::logs(&folder).map_err(Error::io("list", &folder))?;
+    if !logs.is_empty() || !database.is_file() {
+        return Ok(None);
+    }
+    let page = live::header_page(&database).map_err(Error::io("read", &database))?;
+    let is_closed = DatabaseHeader::parse(&page).is_ok_and(|header| header.state == DbState::CleanShutdown);
+    Ok(is_closed.then(|| Job { database, logs: vec![folder], low: 0, high: 0 }))
 }
 
 /// Forgets what a start has prepared. The caller has the guard.
@@ -145,9 +160,8 @@ fn first_log(copy: &Path, name: &str, recovered: &Recovered) -> Result<(String, 
     };
     let of_log = || replay::Stop::of("the log behind the last one");
     let mut bytes = vec![0; end.length()];
-    let was_attached = recovered.from.is_some().then_some((&header, name));
     let path = names::local(name);
-    let attached = was_attached.map(|(header, _)| (header, path.as_str()));
+    let attached = recovered.from.is_some().then_some((&header, path.as_str()));
     let mut log = NextLog::begin(&end, now, attached, &mut bytes).map_err(of_log())?;
     let generation = log.generation();
     if let Some(from) = recovered.from {

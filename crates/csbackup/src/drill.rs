@@ -60,7 +60,7 @@ impl DrillReport {
         if worst == Some(Severity::Error) {
             return DrillOutcome::Failed;
         }
-        let is_whole = self.proofs.first().is_some() && self.recovered.lost.is_none();
+        let is_whole = !self.proofs.is_empty() && self.recovered.lost.is_none();
         if is_whole { DrillOutcome::Passed } else { DrillOutcome::Incomplete }
     }
 

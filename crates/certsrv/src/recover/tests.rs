@@ -67,6 +67,36 @@ impl Laid {
 const HIGH: u32 = 7;
 
 #[test]
+fn a_closed_database_that_was_laid_down_alone_is_taken_as_it_is() {
+    let Some(set) = testkit::data::engine_set("efv7060") else { return };
+    let make = || {
+        let laid = Laid::new(&set, &["hot-restored"], HIGH);
+        fs::remove_file(laid.pending()).unwrap();
+        let others = fs::read_dir(laid.logs()).unwrap().map(|entry| entry.unwrap().path());
+        others
+            .filter(|path| path.extension().is_none_or(|end| end != "edb"))
+            .for_each(|path| fs::remove_file(path).unwrap());
+        laid
+    };
+    for changes in 0.. {
+        let laid = make();
+        die_after(Some(changes));
+        let died = laid.ca.start().is_err();
+        die_after(None);
+        laid.ca.start().unwrap();
+        assert_eq!(laid.state(), ServerState::Online);
+        let mut server = laid.ca.connect();
+        let mut backup = server.prepare_backup(BackupType::Full).unwrap();
+        assert_eq!(backup.databases().unwrap().len(), 1);
+        assert!(!backup.logs().unwrap().is_empty());
+        if !died {
+            assert!(changes > 4, "{changes}");
+            break;
+        }
+    }
+}
+
+#[test]
 fn a_start_that_dies_at_any_change_of_the_disk_is_done_again() {
     let Some(set) = testkit::data::engine_set("efv7060") else { return };
     let whole = Laid::new(&set, &["hot"], HIGH);

@@ -118,6 +118,8 @@ fn a_part_alone_is_restored() {
 fn a_killed_restore_goes_on_or_back() {
     for way in ["--undo", "--resume"] {
         let world = World::with_chain();
+        // A service that starts would use what was restored: then there is no way back.
+        world.ca().stop().expect("stop the service");
         let before = files_below(&world.path("ca"));
         let mut child = world.spawn(&RESTORE);
         let journal = world.path("ca/CertLog/.csbackup-restore/journal.json");
@@ -134,10 +136,11 @@ fn a_killed_restore_goes_on_or_back() {
         if way == "--undo" {
             run.exits(0);
             assert_eq!(files_below(&world.path("ca")), before);
+            world.ca().start().expect("start the service");
             world.run(&["ca", "advance", "ca"]).exits(0);
             world.backup(&[]).exits(0);
         } else {
-            assert!(matches!(run.code, Some(0 | 3)), "{run:?}");
+            run.exits(0);
             assert!(fs::metadata(world.path("ca/restore.toml")).is_ok(), "it is registered");
             world.run(&["restore", "--undo", "--ca-dir", "ca"]).exits(0);
             assert_eq!(files_below(&world.path("ca")), before);

@@ -4,8 +4,8 @@ use certadm::ServerState;
 use certsrv::CaDirectory;
 use csbackup::manifest::{Content, Severity};
 use csbackup::{
-    DrillOptions, Error, Folder, Quiet, Requested, RestoreOptions, RestoreTarget, ServiceEnd, Until,
-    VerifyLevel, drill_set, plan_restore, restore, verify_folder,
+    DrillOptions, DrillOutcome, Error, Folder, Quiet, Requested, RestoreOptions, RestoreTarget, ServiceEnd,
+    Until, VerifyLevel, drill_set, plan_restore, restore, verify_folder,
 };
 use testkit::ca::authority;
 use testkit::world::{World, names};
@@ -82,9 +82,20 @@ fn a_ca_gets_it_with_its_service_stopped_and_its_old_logs_out_of_the_way() {
     let database = plan.items.iter().find(|item| item.content == Content::Database).expect("a database");
     let restored = site.restore(&Quiet).expect("restore");
     assert!(matches!(restored.service, Some(ServiceEnd::Started)), "{restored:?}");
-    let left: Vec<_> = names(&site.log_folder()).into_iter().filter(|name| name.contains("edb")).collect();
-    assert_eq!(left, [database.target.file_name().expect("a name").to_string_lossy()]);
+    assert!(database.target.is_file());
     assert_eq!(site.ca().pending_restore().expect("ask"), []);
+    // It begins a log stream of its own, and serves.
+    let logs: Vec<_> = names(&site.log_folder()).into_iter().filter(|name| name.ends_with(".log")).collect();
+    assert_eq!(logs, ["edb00001.log"]);
+    let set = site.0.good(Requested::Full).sets.remove(0);
+    let drilled = drill_set(
+        &site.0.medium,
+        &site.0.catalogue(),
+        &set,
+        &DrillOptions { scratch: std::env::temp_dir(), until: Until::End, keep: None },
+        &Quiet,
+    );
+    assert_eq!(drilled.expect("drill").outcome(), DrillOutcome::Passed);
 }
 
 #[test]
