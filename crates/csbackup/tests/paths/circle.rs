@@ -26,7 +26,7 @@ fn lived(set: &Path) -> Site {
         world.advance();
         world.good(Requested::Incremental);
     }
-    Site(world)
+    Site(world, None)
 }
 
 /// Each table has the rows that the engine read in its own result of the same restore.

@@ -1,6 +1,5 @@
 //! Restores that lay down a recovered database.
 
-use certadm::ServerState;
 use certsrv::CaDirectory;
 use csbackup::manifest::{Content, Severity};
 use csbackup::{
@@ -102,6 +101,8 @@ fn a_ca_gets_it_with_its_service_stopped_and_its_old_logs_out_of_the_way() {
 fn killed_at_each_step_it_goes_back_or_on() {
     let Some(world) = world() else { return };
     let site = Site::broken(world, Some(Until::End));
+    // Once it runs it changes its database, and there is no way back.
+    site.with(|ca| ca.host.as_mut().expect("a host").stop_service()).expect("stop the service");
     let [old, new] = old_and_new(&site);
     let mut count = 0;
     for step in 1.. {
@@ -111,18 +112,10 @@ fn killed_at_each_step_it_goes_back_or_on() {
         }
         count += 1;
         let case = format!("step {step}");
-        let undone = (step % 2 == 0).then(|| victim.undo(&Quiet));
-        match undone {
-            Some(Ok(_)) => {
-                assert_same(&victim.tree(), &old, &case);
-                assert_eq!(victim.state(), ServerState::Online, "{case}");
-                continue;
-            }
-            // Once the service was started there is no way back.
-            Some(Err(error)) => {
-                assert!(error.to_string().contains("runs with the restored database"), "{case}: {error}")
-            }
-            None => {}
+        if step % 2 == 0 {
+            victim.undo(&Quiet).unwrap_or_else(|error| panic!("{case}: {error:?}"));
+            assert_same(&victim.tree(), &old, &case);
+            continue;
         }
         victim.resume(&Quiet).unwrap_or_else(|error| panic!("{case}: {error:?}"));
         assert_same(&victim.restored_tree(), &new, &case);
