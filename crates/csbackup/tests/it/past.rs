@@ -123,9 +123,11 @@ fn what_is_in_a_gap_cannot_be_had_and_what_is_around_it_can() {
 fn a_set_that_is_not_good_supplies_nothing() {
     use csbackup::Medium as _;
     let world = two_fulls();
-    let [_, full, increment, ..] = &world.sets()[..] else { panic!("three sets") };
-    let body = NoteBody::ReadBack { good: false, extent: ReadExtent::Full, detail: None };
-    world.medium.note(increment, body).unwrap();
+    let [_, full, increments @ ..] = &world.sets()[..] else { panic!("two full backups") };
+    for increment in increments {
+        let body = NoteBody::ReadBack { good: false, extent: ReadExtent::Full, detail: None };
+        world.medium.note(increment, body).unwrap();
+    }
     assert!(reads(&world, full, Until::Generation(7)).is_err());
     assert_eq!(reads(&world, full, Until::Generation(6)), range(3, 6));
 }
