@@ -8,6 +8,15 @@
     clippy::panic,
     clippy::unwrap_used
 )]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::arithmetic_side_effects,
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        reason = "unit tests may stop"
+    )
+)]
 
 mod bookkeeping;
 mod config;
