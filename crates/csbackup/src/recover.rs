@@ -9,11 +9,12 @@ mod trouble;
 
 use std::io::Read;
 
-use ese::{Replay, ReplayError};
+use ese::{Origin, Replay, ReplayError};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::manifest::{FindingEntry, SetId, Severity};
+use crate::check::Check;
+use crate::manifest::{Content, FindingEntry, SetId, Severity};
 use crate::transfer::READ_SIZE;
 use crate::{Error, Observer, Step};
 
@@ -200,8 +201,19 @@ impl Run<'_> {
         if is_too_large || !whole {
             return Ok(Err(None));
         }
+        let checked = log.part.blake3.is_none().then(|| {
+            let mut check = Check::for_content(Content::Log, Origin::Raw, log.part.size);
+            check.push(&bytes);
+            check.finish().findings
+        });
         match replay.push_log(bytes) {
             Ok(()) => {
+                // A flipped bit is turned back, and is a defect all the same.
+                let damage = checked.into_iter().flatten().filter(|found| found.severity == Severity::Error);
+                let name = crate::shown_name(&log.part.name);
+                self.findings.extend(
+                    damage.map(|found| FindingEntry { text: format!("`{name}`: {}", found.text), ..found }),
+                );
                 self.recovered.logs += 1;
                 self.recovered.log_bytes += log.part.size;
                 Ok(Ok(()))

@@ -222,6 +222,18 @@ fn a_folder_passes_and_says_what_is_wrong_with_its_logs() {
 }
 
 #[test]
+fn a_flipped_bit_of_a_log_is_turned_back_and_told() {
+    let Some(temp) = folder() else { return };
+    let path = temp.path().join(log(9));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[0x1300] ^= 0x10;
+    fs::write(&path, bytes).unwrap();
+    let report = drilled(temp.path());
+    assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Failed, vec!["single-bit"]));
+    assert_eq!(report.content.unwrap().requests, rows("hot-restored", "Requests"));
+}
+
+#[test]
 fn a_crashed_folder_is_recovered() {
     let Some(main) = testkit::data::engine_set("main") else { return };
     let temp = tempfile::tempdir().unwrap();

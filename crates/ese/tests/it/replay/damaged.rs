@@ -6,8 +6,11 @@ use super::spoilt::{reachable, run, streamed};
 use super::*;
 use crate::support::flip;
 
-/// The crash image of `main`, and its logs in the order of their names.
-fn crash() -> Option<(PathBuf, PathBuf, Vec<(String, Vec<u8>)>)> {
+/// Logs in the order of their names.
+type Logs = Vec<(String, Vec<u8>)>;
+
+/// The folders of `main` and of its damaged cases, and the logs of the crash image.
+fn crash() -> Option<(PathBuf, PathBuf, Logs)> {
     let main = testkit::data::engine_set("main")?;
     let damaged = testkit::data::engine_set("main-damaged")?;
     let mut logs = Vec::new();
