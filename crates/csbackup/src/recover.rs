@@ -9,7 +9,7 @@ mod trouble;
 
 use std::io::Read;
 
-use ese::{Origin, Replay, ReplayError};
+use ese::{Replay, ReplayError};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -202,14 +202,14 @@ impl Run<'_> {
             return Ok(Err(None));
         }
         let checked = log.part.blake3.is_none().then(|| {
-            let mut check = Check::for_content(Content::Log, Origin::Raw, log.part.size);
+            let mut check = Check::for_content(Content::Log, self.supply.origin, log.part.size);
             check.push(&bytes);
             check.finish().findings
         });
         match replay.push_log(bytes) {
             Ok(()) => {
                 // A flipped bit is turned back, and is a defect all the same.
-                let damage = checked.into_iter().flatten().filter(|found| found.severity == Severity::Error);
+                let damage = checked.into_iter().flatten().filter(|found| found.severity > Severity::Info);
                 let name = crate::shown_name(&log.part.name);
                 self.findings.extend(
                     damage.map(|found| FindingEntry { text: format!("`{name}`: {}", found.text), ..found }),

@@ -110,7 +110,9 @@ fn into_a_ca() -> Vec<Run> {
     period("Years");
     let parts = ["--only", "database,registry,key", "--force", "--json"];
     let restore = [&["restore", "latest", "--dir", "sets", "--ca-dir", "ca"], &parts[..]].concat();
-    runs.push(world.run_with(&password, &restore).exits(3));
+    // One that does not run has not used it: it can be taken back.
+    world.ca().host().stop_service().expect("stop the service");
+    runs.push(world.run_with(&password, &restore).exits(0));
     for (way, code) in [("--status", 0), ("--resume", 0), ("--undo", 0)] {
         runs.push(world.run(&["restore", way, "--ca-dir", "ca", "--json"]).exits(code));
     }

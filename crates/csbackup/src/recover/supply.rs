@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-use ese::{LogHeader, LogTime};
+use ese::{LogHeader, LogTime, Origin};
 use time::format_description::well_known::Rfc3339;
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
@@ -27,6 +27,8 @@ pub(crate) struct Supply<'a> {
     pub(super) logs: BTreeMap<u32, Log<'a>>,
     /// Between these the last log was closed, where that is known: begin and end of the newest session.
     session: Option<[OffsetDateTime; 2]>,
+    /// How files without a hash are judged.
+    pub(super) origin: Origin,
 }
 
 /// A file of a set or of a folder.
@@ -115,7 +117,7 @@ impl<'a> Supply<'a> {
         let session = last.filter(|set| set.manifest.log_list.is_some());
         let session =
             session.and_then(|set| Some([time(&set.manifest.started)?, time(&set.manifest.finished)?]));
-        let mut own = Self { place, database, logs: BTreeMap::new(), session };
+        let mut own = Self { place, database, logs: BTreeMap::new(), session, origin: Origin::Streamed };
         for Held { set, file, facts } in logs {
             let Some(part) = part(set, file) else { continue };
             let numbered = is_numbered(&file.name);
@@ -135,7 +137,8 @@ impl<'a> Supply<'a> {
         let mut files = folder.files.iter().filter(|file| file.content == Content::Database);
         let none = || Error::NoSet { reason: format!("`{place}` holds no database, only logs") };
         let database = part(files.next().ok_or_else(none)?);
-        let mut own = Self { place: place.clone(), database, logs: BTreeMap::new(), session: None };
+        let (place, origin) = (place.clone(), folder.origin);
+        let mut own = Self { place, database, logs: BTreeMap::new(), session: None, origin };
         let logs = logs.unwrap_or(folder);
         for file in logs.files.iter().filter(|file| file.content == Content::Log) {
             let mut head = Vec::new();
