@@ -80,6 +80,8 @@ pub struct Replay<S> {
     sessions: Sessions,
     macros: BTreeMap<MacroId, Vec<Kept>>,
     kept: usize,
+    /// When the last log that was given was begun.
+    begun: Option<LogTime>,
     /// First and last generation that was given, and the last that was replayed to its end.
     generations: Option<(Generation, Generation)>,
     reached: Option<Generation>,
@@ -171,6 +173,7 @@ impl<S: PageStore> Replay<S> {
             sessions: Sessions::default(),
             macros: BTreeMap::new(),
             kept: 0,
+            begun: None,
             generations: None,
             reached: None,
             at: LogPosition::default(),
@@ -273,6 +276,7 @@ impl<S: PageStore> Replay<S> {
             // Nothing before this log is needed, so that it does not matter what is missing there; a
             // transaction may have ended in it.
             if expected != own {
+                self.begun = None;
                 self.forget_macros();
                 self.sessions = Sessions::default();
                 self.unfinished = None;
@@ -282,6 +286,10 @@ impl<S: PageStore> Replay<S> {
             let first = self.lowest.map_or(expected, |lowest| lowest.max(expected));
             return Err(ReplayError::Missing { first, last });
         }
+        if self.begun.is_some_and(|begun| begun != header.previous_created) {
+            return Err(ReplayError::OtherHistory { generation: own });
+        }
+        self.begun = Some(header.created);
         self.generations = Some((self.generations.map_or(own, |(first, _)| first), own));
         Ok(())
     }

@@ -26,6 +26,7 @@ fn known(error: &ReplayError) -> (&'static str, Option<i32>, &'static str) {
     match error {
         ReplayError::Log { .. } => ("replay-log-damaged", Some(-501), OTHER_LOGS),
         ReplayError::LogStream { .. } => ("replay-log-foreign", Some(-532), OTHER_LOGS),
+        ReplayError::OtherHistory { .. } => ("replay-log-history", Some(-515), OTHER_LOGS),
         ReplayError::Missing { .. } => ("replay-log-missing", Some(-528), OTHER_LOGS),
         ReplayError::Unordered(_) => ("replay-log-order", Some(-515), OTHER_LOGS),
         ReplayError::NotConsistent { .. } => ("replay-logs-end", Some(-543), OTHER_LOGS),

@@ -31,6 +31,12 @@ pub enum ReplayError {
         /// Its generation.
         generation: Generation,
     },
+    /// The log does not follow the one before it, by the time at which that was begun: the stream was
+    /// continued twice, from a copy of the machine or after a restore.
+    OtherHistory {
+        /// Its generation.
+        generation: Generation,
+    },
     /// Logs are missing between those that were given, or before the first one.
     Missing {
         /// First missing one.
@@ -141,6 +147,7 @@ impl ReplayError {
             self,
             Self::Log { .. }
                 | Self::LogStream { .. }
+                | Self::OtherHistory { .. }
                 | Self::Missing { .. }
                 | Self::Unordered(_)
                 | Self::Refused { .. }
@@ -158,6 +165,9 @@ impl fmt::Display for ReplayError {
             Self::Log { generation: None, error } => write!(f, "log with a damaged header: {error}"),
             Self::LogStream { generation } => {
                 write!(f, "log {generation} belongs to another log stream than the database")
+            }
+            Self::OtherHistory { generation } => {
+                write!(f, "log {generation} is of another history than the log before it")
             }
             Self::Missing { first, last } if first == last => write!(f, "log {first} is missing"),
             Self::Missing { first, last } => write!(f, "logs {first} to {last} are missing"),
