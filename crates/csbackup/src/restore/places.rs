@@ -120,14 +120,30 @@ fn on_the_ca(place: &str, set: &StoredSet) -> bool {
 
 /// The checkpoint of the old database must not stay beside the restored one, wherever it lies.
 pub(super) fn checkpoint_folder(sets: &[StoredSet], target: &RestoreTarget) -> Option<PathBuf> {
+    folder_of(sets, target, SYSTEM, |places| places.system.as_ref())
+}
+
+/// Nor must its logs, where none are laid down with it.
+pub(super) fn log_folder(sets: &[StoredSet], target: &RestoreTarget) -> Option<PathBuf> {
+    folder_of(sets, target, LOGS, |places| places.logs.as_ref())
+}
+
+fn folder_of(
+    sets: &[StoredSet],
+    target: &RestoreTarget,
+    kind: &str,
+    known: impl Fn(&CaPlaces) -> Option<&PathBuf>,
+) -> Option<PathBuf> {
     let mapped = match target {
         RestoreTarget::Folder(_) => return None,
         RestoreTarget::Original(mapped) => mapped,
-        RestoreTarget::Ca(places) if places.system.is_some() => return places.system.clone(),
-        RestoreTarget::Ca(places) => &places.files,
+        RestoreTarget::Ca(places) => match known(places) {
+            Some(folder) => return Some(folder.clone()),
+            None => &places.files,
+        },
     };
     let set = sets.last()?;
-    resolve(mapped, place_of(set, SYSTEM)?, set).ok()
+    resolve(mapped, place_of(set, kind)?, set).ok()
 }
 
 fn same_file(a: &str, b: &str) -> bool {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use certadm::Registration;
 
 use super::places::{
-    DATABASE, LOGS, SYSTEM, checkpoint_folder, database_place, part_of, place_of, target_of,
+    DATABASE, LOGS, SYSTEM, checkpoint_folder, database_place, log_folder, part_of, place_of, target_of,
 };
 use super::{CaPlaces, Part, PlanItem, RestoreOptions, RestorePlan, RestoreTarget};
 use crate::catalogue::{Catalogue, SetState};
@@ -45,6 +45,8 @@ pub fn plan_restore(
     let mapped = sets.iter().rev().find(|set| !set.manifest.restore_map.is_empty()).unwrap_or(set);
     let items = items(&sets, mapped, options, &mut warnings)?;
     let checkpoint = checkpoint_folder(&sets, &options.target).filter(|_| has_database(&items));
+    let old_logs =
+        log_folder(&sets, &options.target).filter(|_| options.recovered.is_some() && has_database(&items));
     let registrations = match &options.target {
         RestoreTarget::Ca(places) if has_database(&items) && options.recovered.is_none() => {
             registrations(&sets, mapped, places, &items)?
@@ -63,8 +65,11 @@ pub fn plan_restore(
     let targets = items.iter().map(|item| item.target.clone());
     let mut aside: BTreeSet<PathBuf> = targets.filter(|path| occupied(path)).collect();
     let ese = items.iter().filter(|item| matches!(item.content, Content::Database | Content::Log));
-    let folders: BTreeSet<&Path> =
-        ese.filter_map(|item| item.target.parent()).chain(checkpoint.as_deref()).collect();
+    let folders: BTreeSet<&Path> = ese
+        .filter_map(|item| item.target.parent())
+        .chain(checkpoint.as_deref())
+        .chain(old_logs.as_deref())
+        .collect();
     for folder in folders {
         aside.extend(ese_folder(folder)?);
     }

@@ -3,8 +3,8 @@
 use certsrv::CaDirectory;
 use csbackup::manifest::{Content, Severity};
 use csbackup::{
-    DrillOptions, DrillOutcome, Error, Folder, Quiet, Requested, RestoreOptions, RestoreTarget, ServiceEnd,
-    Until, VerifyLevel, drill_set, plan_restore, restore, verify_folder,
+    CaPlaces, DrillOptions, DrillOutcome, Error, Folder, Quiet, Requested, RestoreOptions, RestoreTarget,
+    ServiceEnd, Until, VerifyLevel, drill_set, plan_restore, restore, verify_folder,
 };
 use testkit::ca::authority;
 use testkit::world::{World, names};
@@ -95,6 +95,24 @@ fn a_ca_gets_it_with_its_service_stopped_and_its_old_logs_out_of_the_way() {
         &Quiet,
     );
     assert_eq!(drilled.expect("drill").outcome(), DrillOutcome::Passed);
+}
+
+#[test]
+fn old_logs_in_a_folder_of_their_own_are_moved_aside_too() {
+    let Some(world) = world() else { return };
+    let folder = |name: &str| {
+        let folder = world.folder().join(name);
+        std::fs::create_dir(&folder).expect("create a folder");
+        folder
+    };
+    let [database, logs, system] = ["database", "logs", "system"].map(folder);
+    let old = logs.join("edb00012.log");
+    std::fs::write(&old, "a newer log").expect("write a file");
+    let (journal, database, system) = (logs.clone(), Some(database), Some(system));
+    let places = CaPlaces { database, logs: Some(logs), system, journal, ..CaPlaces::default() };
+    let options = options(RestoreTarget::Ca(places), Until::End);
+    let plan = plan_restore(&world.catalogue(), &world.newest(), &options).expect("plan a restore");
+    assert!(plan.aside.contains(&old), "{:?}", plan.aside);
 }
 
 #[test]
