@@ -348,7 +348,16 @@ fn end_of(manifest: &Manifest) -> Option<(&str, u32)> {
 /// looks at something else than a verification.
 fn verified(set: &StoredSet) -> Option<Severity> {
     let (mut last, mut found) = (VerifyLevel::Stream, None);
-    let drilled = set.drilled().map(|(_, drill)| drill.outcome);
+    let drills = set.notes.iter().filter_map(|note| match &note.body {
+        NoteBody::Drilled(drill) => Some(drill.outcome),
+        _ => None,
+    });
+    // One that could not do all of it takes nothing back.
+    let drilled = drills.fold(None, |failed, outcome| match outcome {
+        DrillOutcome::Failed => Some(true),
+        DrillOutcome::Passed => Some(false),
+        DrillOutcome::Incomplete => failed,
+    });
     for note in &set.notes {
         if let NoteBody::Verified { level, worst, .. } = note.body
             && (level >= last || worst == Some(Severity::Error))
@@ -356,5 +365,5 @@ fn verified(set: &StoredSet) -> Option<Severity> {
             (last, found) = (level, worst);
         }
     }
-    found.max(drilled.filter(|outcome| *outcome == DrillOutcome::Failed).map(|_| Severity::Error))
+    found.max(drilled.filter(|failed| *failed).map(|_| Severity::Error))
 }

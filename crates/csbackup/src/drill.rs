@@ -60,7 +60,9 @@ impl DrillReport {
         if worst == Some(Severity::Error) {
             return DrillOutcome::Failed;
         }
-        let is_whole = !self.proofs.is_empty() && self.recovered.lost.is_none();
+        let told = |finding: &FindingEntry| matches!(finding.code.as_str(), "drill-content" | "drill-crl");
+        let is_whole =
+            !self.proofs.is_empty() && self.recovered.lost.is_none() && !self.findings.iter().any(told);
         if is_whole { DrillOutcome::Passed } else { DrillOutcome::Incomplete }
     }
 

@@ -131,6 +131,13 @@ impl Run<'_> {
             Err(error) => return self.failed(error, trouble),
         };
         let Some((low, needed)) = replay.required_logs().map(|(low, needed)| (low.0, needed.0)) else {
+            if until != Until::End {
+                let reason = format!(
+                    "the database of {} was shut down cleanly: it is of that moment only, `end`",
+                    self.supply.place
+                );
+                return Err(Error::NoSet { reason });
+            }
             self.recovered.was_closed = true;
             return Ok(Some(replay.finish().map_err(|error| closed(&error, trouble))?.0));
         };

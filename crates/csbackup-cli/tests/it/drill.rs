@@ -59,7 +59,7 @@ fn a_drill_to_a_point_in_time_is_told_and_not_noted() {
     let all = world.run(&[&DRILL[..], &["--until", "0h", "--json"]].concat()).exits(0);
     assert_eq!(all.message("drill")["recovered"]["generation"], 10);
     let early = world.run(&[&DRILL[..], &["--until", "2001-01-01"]].concat()).exits(1);
-    assert!(early.stderr.contains("begin after that time"), "{}", early.stderr);
+    assert!(early.stderr.contains("was closed by that time"), "{}", early.stderr);
     let wrong = world.run(&[&DRILL[..], &["--until", "yesterday"]].concat()).exits(2);
     assert!(wrong.stderr.contains("expected a log generation"), "{}", wrong.stderr);
     let list = world.run(&["list", "--dir", "sets"]).exits(0);

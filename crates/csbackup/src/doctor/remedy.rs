@@ -180,7 +180,9 @@ fn contradicted(examination: &Examination) -> bool {
 /// The logs that the database needs are here and good: it can be recovered elsewhere, whatever else is wrong.
 fn recover(examination: &Examination) -> Option<Remedy> {
     let damaged = examination.databases.iter().any(|database| database.damaged);
-    if damaged || contradicted(examination) || !examination.instances.is_empty() {
+    // In the middle of a restore it is half of one thing and half of another.
+    let is_open = examination.journal.as_ref().is_some_and(|(_, status)| status.phase != "done");
+    if damaged || is_open || contradicted(examination) || !examination.instances.is_empty() {
         return None;
     }
     let [low, high] = examination.databases.iter().find_map(|database| database.required)?;

@@ -178,14 +178,17 @@ impl<'a> Supply<'a> {
                 "generation 0x{wanted:x} is not here: the logs of {} end with 0x{highest:x}",
                 self.place
             ))),
+            Until::Generation(wanted) if !self.logs.contains_key(&wanted) => {
+                Err(out(format!("log 0x{wanted:x} of {} is missing, others behind it are there", self.place)))
+            }
             Until::Generation(wanted) => Ok(wanted),
             Until::Time(time) => {
                 let is_in = |generation: u32| match self.begun(generation.saturating_add(1)) {
                     Some(next) => moment(next).is_some_and(|next| next <= time),
-                    None => self.session.is_none_or(|[_, end]| end <= time),
+                    None => self.session.is_some_and(|[_, end]| end <= time),
                 };
                 let last = self.logs.keys().rev().copied().find(|&generation| is_in(generation));
-                last.ok_or_else(|| out(format!("the logs of {} begin after that time", self.place)))
+                last.ok_or_else(|| out(format!("no log of {} was closed by that time", self.place)))
             }
         }
     }

@@ -101,6 +101,9 @@ fn a_record_is_kept_with_the_set_and_a_failed_one_makes_it_no_base() {
     record.outcome = DrillOutcome::Failed;
     world.medium.note(&set, NoteBody::Drilled(record.clone())).unwrap();
     assert_eq!(world.states(), [SetState::Good, SetState::Damaged]);
+    record.outcome = DrillOutcome::Incomplete;
+    world.medium.note(&set, NoteBody::Drilled(record.clone())).unwrap();
+    assert_eq!(world.states(), [SetState::Good, SetState::Damaged], "it takes nothing back");
     record.outcome = DrillOutcome::Passed;
     world.medium.note(&set, NoteBody::Drilled(record)).unwrap();
     assert_eq!(world.states(), [SetState::Good, SetState::Good]);
@@ -219,6 +222,25 @@ fn a_folder_passes_and_says_what_is_wrong_with_its_logs() {
         assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Failed, vec![code]), "{case}");
         assert_eq!(report.content, None, "{case}: no database is made of it");
     }
+}
+
+#[test]
+fn a_point_in_time_of_a_folder_is_never_newer_than_asked_for() {
+    let Some(temp) = folder() else { return };
+    let at = |until| {
+        let folder = Folder::open(temp.path()).unwrap();
+        drill_folder(&folder, None, &Scratch::new().options(until), &Quiet)
+    };
+    // The logs are all of one minute of this day.
+    let before = time::OffsetDateTime::from_unix_timestamp(1_600_000_000).unwrap();
+    let error = at(Until::Time(before)).unwrap_err().to_string();
+    assert!(error.contains("was closed by that time"), "{error}");
+    // Nobody knows when the last one was closed.
+    let now = at(Until::Time(time::OffsetDateTime::now_utc())).unwrap();
+    assert_eq!(now.recovered.generation, Some(0x16));
+    fs::remove_file(temp.path().join(log(0x16))).unwrap();
+    let error = at(Until::Generation(0x16)).unwrap_err().to_string();
+    assert!(error.contains("log 0x16"), "{error}");
 }
 
 #[test]
