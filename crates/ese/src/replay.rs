@@ -201,6 +201,12 @@ impl<S: PageStore> Replay<S> {
         Some((self.lowest?, self.needed?))
     }
 
+    /// The generation in which the database was closed; `None` when it was not.
+    pub fn closed_in(&self) -> Option<Generation> {
+        let closed = DatabaseHeader::parse(&self.header).ok().filter(|_| self.needed.is_none())?;
+        Some(closed.consistent.generation).filter(|generation| !generation.is_none())
+    }
+
     /// Replays the next log.
     ///
     /// # Errors

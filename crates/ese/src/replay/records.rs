@@ -23,6 +23,9 @@ impl<S: PageStore> Replay<S> {
         if let Some(cut) = self.unfinished.take()
             && !matches!(record.operation, Operation::RecoveryUndo | Operation::UndoInfo { .. })
         {
+            // That log was not replayed to its end, as it seemed.
+            let first = self.generations.map(|(first, _)| first);
+            self.reached = cut.generation.previous().filter(|before| Some(*before) >= first);
             let error = LogReadError::Damaged(cut);
             return Err(ReplayError::Log { generation: Some(cut.generation), error });
         }
