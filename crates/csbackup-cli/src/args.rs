@@ -144,8 +144,9 @@ pub(crate) struct Backup {
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) drill: bool,
 
-    #[command(flatten)]
-    pub(crate) scratch: ScratchArgs,
+    /// Folder for the drill, with room for a copy of the database; without this the system's for temporary files
+    #[arg(long, value_name = "DIR", requires = "drill")]
+    pub(crate) scratch: Option<PathBuf>,
 
     /// Seconds to wait for another backup of the CA to end
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]

@@ -97,11 +97,19 @@ fn backup(args: &Backup, printer: Printer) -> anyhow::Result<Exit> {
     let outcome = csbackup::backup_to(&mut *server, on_host, stores, &*files, &options, &reporter)?;
     let catalogue = Catalogue::load(&*medium, Some(&authority)).unwrap_or_default();
     let exit = report::outcome(printer, &catalogue, &outcome);
-    let newest = outcome.sets.last().filter(|_| args.drill);
-    let set = newest.and_then(|set| catalogue.sets().iter().find(|stored| stored.id == set.id));
-    let Some(set) = set else { return Ok(exit) };
+    if !args.drill {
+        return Ok(exit);
+    }
     drop(reporter);
-    let drilled = drill::after_backup(&*medium, &catalogue, set, &args.scratch, printer)?;
+    let newest = outcome.sets.last();
+    let set = newest.and_then(|set| catalogue.sets().iter().find(|stored| stored.id == set.id));
+    let drilled = match set {
+        Some(set) => drill::after_backup(&*medium, &catalogue, set, args.scratch.clone(), printer),
+        None => {
+            printer.warning("nothing was drilled: the new set is not in the catalogue");
+            Exit::Incomplete
+        }
+    };
     Ok(if exit == Exit::Done || drilled == Exit::Damage { drilled } else { exit })
 }
 

@@ -17,7 +17,7 @@ use csra_client::{RemoteCa, Target};
 use rpc_auth::{Account, Credentials, Method, Proof, Secret};
 use serde_json::json;
 
-use crate::args::{Demo, ScratchArgs};
+use crate::args::Demo;
 use crate::authority::new_ca;
 use crate::exit::Exit;
 use crate::printer::Printer;
@@ -184,9 +184,9 @@ impl Life {
 
     /// What a set restores to.
     fn drill(&self, set: &StoredSet) -> anyhow::Result<DrillContent> {
-        let scratch = ScratchArgs { scratch: Some(self.root.clone()) };
         let catalogue = self.catalogue()?;
-        let exit = drill::after_backup(&self.medium, &catalogue, set, &scratch, self.printer)?;
+        let scratch = Some(self.root.clone());
+        let exit = drill::after_backup(&self.medium, &catalogue, set, scratch, self.printer);
         ensure!(exit == Exit::Done, "set {} does not restore", set.id);
         let catalogue = self.catalogue()?;
         let content = catalogue.find(set.id.as_str())?.drilled().and_then(|(_, drill)| drill.content.clone());

@@ -1,16 +1,17 @@
 //! `drill`: does a set restore, and what comes of it?
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::error::ErrorKind;
 use csbackup::{
-    Catalogue, DrillOptions, DrillOutcome, DrillReport, Folder, Medium, Note, NoteBody, Overview, ReadExtent,
-    Recovered, StoredSet, Until,
+    Catalogue, DrillOptions, DrillOutcome, DrillReport, Folder, Medium, Note, Overview, Recovered, StoredSet,
+    Until,
 };
 use serde_json::json;
 
 use crate::args::{Drill, Point, ScratchArgs, Which};
 use crate::commands::{find, set_folder};
-use crate::exit::Exit;
+use crate::exit::{self, Exit, usage};
 use crate::printer::Printer;
 use crate::progress::Reporter;
 use crate::report;
@@ -24,21 +25,30 @@ pub(crate) fn drill(args: &Drill, printer: Printer) -> anyhow::Result<Exit> {
         let report = csbackup::drill_folder(&folder, logs.as_ref(), &options, &Reporter::new(printer))?;
         return Ok(tell(printer, &args.set, &report, None));
     }
+    if args.logs.is_some() {
+        return Err(usage(ErrorKind::ArgumentConflict, "a set has its own logs: `--logs` is for folders"));
+    }
     let which = Which { set: args.set.clone(), ca_name: args.ca_name.clone(), sets: args.sets.clone() };
     let (medium, catalogue, set) = find(&which, printer)?;
     of_set(&*medium, &catalogue, &set, &options, printer)
 }
 
-/// The drill of a set that was just taken.
+/// The drill of a set that was just taken: the backup is done, whatever comes of it.
 pub(crate) fn after_backup(
     medium: &dyn Medium,
     catalogue: &Catalogue,
     set: &StoredSet,
-    scratch: &ScratchArgs,
+    scratch: Option<PathBuf>,
     printer: Printer,
-) -> anyhow::Result<Exit> {
-    let options = DrillOptions { scratch: scratch.folder(), until: Until::End, keep: None };
-    of_set(medium, catalogue, set, &options, printer)
+) -> Exit {
+    let options = DrillOptions { scratch: ScratchArgs { scratch }.folder(), until: Until::End, keep: None };
+    of_set(medium, catalogue, set, &options, printer).unwrap_or_else(|error| {
+        printer.warning(&format!("the set is stored, and could not be drilled: {error:#}"));
+        match exit::code_of(&error) {
+            Exit::Cancelled => Exit::Cancelled,
+            _ => Exit::Incomplete,
+        }
+    })
 }
 
 fn of_set(
@@ -49,11 +59,12 @@ fn of_set(
     printer: Printer,
 ) -> anyhow::Result<Exit> {
     let report = csbackup::drill_set(medium, catalogue, set, options, &Reporter::new(printer))?;
-    let noted = (options.until == Until::End).then(|| note(medium, catalogue, set, &report, printer));
-    Ok(tell(printer, set.id.as_str(), &report, noted.flatten().as_ref()))
+    let noted = note(medium, catalogue, set, &report, printer);
+    Ok(tell(printer, set.id.as_str(), &report, noted.as_ref()))
 }
 
-/// Beside the set; a read-only medium can be drilled too, and then the result is not remembered.
+/// Beside the set that it concerns; a read-only medium can be drilled too, and then the result is not remembered.
+/// What was noted beside the set itself.
 fn note(
     medium: &dyn Medium,
     catalogue: &Catalogue,
@@ -61,23 +72,19 @@ fn note(
     report: &DrillReport,
     printer: Printer,
 ) -> Option<Note> {
-    let noted = match &report.misread {
-        // That is no fault of this set, unless it is its own.
-        Some(id) => {
-            let detail = Some("found by `csbackup drill`".to_owned());
-            let body = NoteBody::ReadBack { good: false, extent: ReadExtent::Full, detail };
-            let misread = catalogue.sets().iter().find(|other| other.folder == set.folder && other.id == *id);
-            misread.map_or(Ok(()), |misread| medium.note(misread, body)).map(|()| None)
+    let mut own = None;
+    for (id, body) in report.notes(&set.id) {
+        let of = catalogue.sets().iter().find(|other| other.folder == set.folder && other.id == id);
+        let note = Note::now(body);
+        match of.map_or(Ok(()), |of| medium.append(of, note.clone())) {
+            Ok(()) if id == set.id => own = Some(note),
+            Ok(()) => printer.warning(&format!("set {id} is at fault, and it is noted beside that one")),
+            Err(error) => {
+                printer.warning(&format!("the result could not be noted beside set {id}: {error}"));
+            }
         }
-        None => {
-            let note = Note::now(NoteBody::Drilled(report.record()));
-            medium.append(set, note.clone()).map(|()| Some(note))
-        }
-    };
-    noted.unwrap_or_else(|error| {
-        printer.warning(&format!("the result could not be noted beside the set: {error}"));
-        None
-    })
+    }
+    own
 }
 
 fn tell(printer: Printer, what: &str, report: &DrillReport, noted: Option<&Note>) -> Exit {

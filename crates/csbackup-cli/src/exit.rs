@@ -128,7 +128,7 @@ fn code_of_engine(error: &Error) -> Exit {
         Error::Locked { .. } => Exit::Locked,
         Error::Store { trouble, .. } => code_of_store(*trouble),
         Error::Cancelled => Exit::Cancelled,
-        Error::ReadBack { .. } | Error::Manifest { .. } => Exit::Damage,
+        Error::ReadBack { .. } | Error::Manifest { .. } | Error::NotRecovered { .. } => Exit::Damage,
         Error::Database { source: OpenError::NoTables { catalog: None }, .. } => Exit::Failed,
         Error::Database { .. } => Exit::Damage,
         Error::Io { source, .. } => match source.kind() {

@@ -91,6 +91,7 @@ mod event {
                 let set = args.set.as_ref().map_or("all sets".to_owned(), |set| format!("`{set}`"));
                 format!("verification of {set}{}", below(&args.sets))
             }
+            Command::Drill(args) => format!("drill of `{}`{}", args.set, below(&args.sets)),
             _ => return None,
         })
     }
@@ -98,7 +99,7 @@ mod event {
     fn meaning(code: Exit) -> &'static str {
         match event(code) {
             Event::Done => "done",
-            Event::Incomplete => "finished, something is missing from the set",
+            Event::Incomplete => "finished, something is missing",
             Event::Damage => "damage was found",
             Event::NotTruncated => "the set is good, the logs on the CA were not truncated",
             Event::TruncationUnknown => "the set is good, whether the logs were truncated is not known",

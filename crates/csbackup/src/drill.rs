@@ -13,11 +13,11 @@ use ca_database::CaDatabase;
 use crate::look::{Look, LookState};
 use crate::manifest::{FindingEntry, SetId, Severity};
 use crate::medium::{Medium, StoredSet};
-use crate::note::{DrillContent, DrillOutcome, DrillRecord};
+use crate::note::{DrillContent, DrillOutcome, DrillRecord, NoteBody, ReadExtent};
 use crate::place::Folder;
-use crate::recover::{Recovery, Scratch, Supply, Until, recover};
+use crate::recover::{Recovery, Scratch, Supply, Until, recover_all};
 use crate::source::SharedSource;
-use crate::verify::{Proof, verify_recovered};
+use crate::verify::{Proof, against_manifest, verify_recovered};
 use crate::{Catalogue, Error, Observer, Overview, Recovered, Step};
 
 /// Where and how far a drill goes.
@@ -42,10 +42,15 @@ pub struct DrillReport {
     pub content: Option<Overview>,
     /// All that was found.
     pub findings: Vec<FindingEntry>,
-    /// Another set that this one continues, or itself, was found not to be what was written.
-    pub misread: Option<SetId>,
     /// The file that the recovered database is kept in.
     pub kept: Option<PathBuf>,
+    /// Sets, this one or others that it continues, of which a file is not what was written.
+    misread: Vec<SetId>,
+    /// A file was out of reach.
+    unread: bool,
+    /// The set that stopped the replay.
+    culprit: Option<SetId>,
+    until: Until,
 }
 
 impl DrillReport {
@@ -60,7 +65,9 @@ impl DrillReport {
         if worst == Some(Severity::Error) {
             return DrillOutcome::Failed;
         }
-        let told = |finding: &FindingEntry| matches!(finding.code.as_str(), "drill-content" | "drill-crl");
+        let told = |finding: &FindingEntry| {
+            matches!(&*finding.code, "drill-content" | "drill-crl" | "drill-gap" | "logs-go-on")
+        };
         let is_whole =
             !self.proofs.is_empty() && self.recovered.lost.is_none() && !self.findings.iter().any(told);
         if is_whole { DrillOutcome::Passed } else { DrillOutcome::Incomplete }
@@ -84,6 +91,26 @@ impl DrillReport {
             detail: first.map(|finding| finding.text.clone()),
         }
     }
+
+    /// What is to be noted, and beside which set: a set that is at fault for others is told itself. Nothing of a
+    /// drill that could not read all, or that did not go to the end.
+    pub fn notes(&self, set: &SetId) -> Vec<(SetId, NoteBody)> {
+        if !self.misread.is_empty() {
+            let detail = || Some("found by `csbackup drill`".to_owned());
+            let body = || NoteBody::ReadBack { good: false, extent: ReadExtent::Full, detail: detail() };
+            return self.misread.iter().map(|id| (id.clone(), body())).collect();
+        }
+        if self.unread || self.until != Until::End {
+            return Vec::new();
+        }
+        let mut record = self.record();
+        let other = self.culprit.as_ref().filter(|id| *id != set && record.outcome == DrillOutcome::Failed);
+        if other.is_some() {
+            let detail = record.detail.unwrap_or_default();
+            record.detail = Some(format!("drill of {set}: {detail}"));
+        }
+        vec![(other.unwrap_or(set).clone(), NoteBody::Drilled(record))]
+    }
 }
 
 /// Drills a set, with the sets that it continues.
@@ -99,9 +126,16 @@ pub fn drill_set(
     observer: &dyn Observer,
 ) -> Result<DrillReport, Error> {
     let supply = Supply::of_set(medium, catalogue, set)?;
-    let mut drill = drill(&supply, options, observer)?;
-    let findings = compare::with_manifests(&drill, medium, catalogue, set, options.until)?;
-    drill.report.tell(findings, observer);
+    let mut published = Vec::new();
+    let mut drill =
+        drill(&supply, options, &mut |path, crl| published.push((path.to_owned(), crl)), observer)?;
+    let chain = catalogue.chain(set)?;
+    drill.report.tell(compare::gaps(&chain).collect(), observer);
+    if let Some(look) = drill.look.as_ref().filter(|_| options.until == Until::End) {
+        let mut findings = compare::crls(look, &published);
+        findings.extend(compare::vanished(look, catalogue, set));
+        drill.report.tell(findings, observer);
+    }
     Ok(drill.report)
 }
 
@@ -116,7 +150,11 @@ pub fn drill_folder(
     options: &DrillOptions,
     observer: &dyn Observer,
 ) -> Result<DrillReport, Error> {
-    Ok(drill(&Supply::of_folder(folder, logs)?, options, observer)?.report)
+    let mut report = drill(&Supply::of_folder(folder, logs)?, options, &mut |_, _| (), observer)?.report;
+    if !folder.single {
+        report.tell(against_manifest(folder, observer)?, observer);
+    }
+    Ok(report)
 }
 
 /// A drill, and the database that came of it.
@@ -125,35 +163,40 @@ struct Drilled {
     look: Option<Look>,
 }
 
-fn drill(supply: &Supply<'_>, options: &DrillOptions, observer: &dyn Observer) -> Result<Drilled, Error> {
-    let scratch = match &options.keep {
-        Some(path) => Scratch::create(path)?,
-        None => Scratch::nameless(&options.scratch)?,
+fn drill(
+    supply: &Supply<'_>,
+    options: &DrillOptions,
+    published: &mut dyn FnMut(&str, Vec<u8>),
+    observer: &dyn Observer,
+) -> Result<Drilled, Error> {
+    let (scratch, kept) = match &options.keep {
+        Some(path) => Scratch::for_keeping(path).map(|(scratch, kept)| (scratch, Some(kept)))?,
+        None => (Scratch::nameless(&options.scratch)?, None),
     };
-    let recovery = recover(supply, options.until, scratch, observer);
-    let recovery = match (recovery, &options.keep) {
-        (Ok(recovery @ Recovery { database: Some(_), .. }), _) | (Ok(recovery), None) => recovery,
-        // Half of a database is nobody's friend.
-        (other, Some(path)) => {
-            let _ = std::fs::remove_file(path);
-            other?
-        }
-        (Err(error), None) => return Err(error),
+    let recovery = recover_all(supply, options.until, scratch, published, observer)?;
+    let Recovery { database, recovered, findings, misread, unread, culprit } = recovery;
+    let mut report = DrillReport {
+        recovered,
+        proofs: Vec::new(),
+        content: None,
+        findings: Vec::new(),
+        kept: None,
+        misread,
+        unread,
+        culprit,
+        until: options.until,
     };
-    let Recovery { database, recovered, findings, misread } = recovery;
-    let kept = options.keep.clone().filter(|_| database.is_some());
-    let mut report =
-        DrillReport { recovered, proofs: Vec::new(), content: None, findings: Vec::new(), misread, kept };
     report.tell(findings, observer);
     let Some(database) = database else { return Ok(Drilled { report, look: None }) };
-    if report.kept.is_some() {
-        database.sync()?;
-    }
     observer.step(&Step::Recovered);
     let database = Arc::new(database);
     let verified = verify_recovered(&supply.place, &database, observer)?;
     report.findings.extend(verified.all_findings().map(|(_, finding)| finding.clone()));
     report.proofs = verified.proofs;
+    if let Some(kept) = kept {
+        database.sync()?;
+        report.kept = Some(kept.keep()?);
+    }
     let look = match look(&supply.place, database, &report.recovered) {
         Ok(look) => {
             let overview = Overview::of(&look);
@@ -194,5 +237,40 @@ fn numbers(overview: &Overview) -> DrillContent {
         certificates: overview.certificates,
         revoked: overview.revoked,
         crl: overview.base_crls.values().next_back().map(|crl| crl.number),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, clippy::panic, reason = "tests may stop")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_that_is_at_fault_for_another_is_told_itself() {
+        let id = |text| SetId::parse(text).expect("an id");
+        let (full, next) = (id("20261122T060247Z-full-0a1b2c3d"), id("20261122T070247Z-incr-0a1b2c3e"));
+        let severity = Severity::Error;
+        let found = FindingEntry { severity, ..compare::found("replay-page", "page 5".to_owned()) };
+        let mut report = DrillReport {
+            recovered: Recovered::default(),
+            proofs: Vec::new(),
+            content: None,
+            findings: vec![found],
+            kept: None,
+            misread: Vec::new(),
+            unread: false,
+            culprit: Some(full.clone()),
+            until: Until::End,
+        };
+        let [(of, NoteBody::Drilled(record))] = &report.notes(&next)[..] else { panic!("{report:?}") };
+        assert_eq!((of, record.outcome), (&full, DrillOutcome::Failed));
+        assert_eq!(record.detail, Some(format!("drill of {next}: page 5")));
+        report.misread = vec![next.clone()];
+        assert!(
+            matches!(&report.notes(&next)[..], [(of, NoteBody::ReadBack { good: false, .. })] if *of == next)
+        );
+        report.misread.clear();
+        report.until = Until::Generation(5);
+        assert_eq!(report.notes(&next), []);
     }
 }

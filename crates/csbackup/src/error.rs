@@ -154,6 +154,12 @@ pub enum Error {
         /// What to do.
         hint: Option<&'static str>,
     },
+    /// A database and its logs do not make one that could be laid down.
+    #[error("{reason}")]
+    NotRecovered {
+        /// Why.
+        reason: String,
+    },
     /// A restore on a CA failed; what state that left.
     #[error("{state}")]
     Restoring {
@@ -228,6 +234,7 @@ impl Error {
                 vec!["the set cannot be trusted as it is; `csbackup list` shows the others"]
             }
             Self::ReadBack { .. } => vec!["the medium did not keep what was written: check its disk"],
+            Self::NotRecovered { .. } => vec!["use another copy of the set, or an older set"],
             Self::Restoring { source, .. } => source.hints(),
             Self::Restore { hint, .. } => hint.iter().copied().collect(),
             Self::Kept { hint, .. } => vec![*hint],

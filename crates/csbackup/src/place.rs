@@ -39,6 +39,11 @@ impl FolderFile {
     pub(crate) fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
         Ok(Box::new(File::open(&self.path).map_err(Error::io("read", &self.path))?))
     }
+
+    /// Its header, where it is a database that has one.
+    pub(crate) fn header(&self) -> Result<Option<ese::DatabaseHeader>, Error> {
+        Ok(header(&head(&self.path)?))
+    }
 }
 
 impl Folder {

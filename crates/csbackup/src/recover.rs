@@ -3,11 +3,13 @@
 //! Sets are read and never written. Each file is compared with its hash on the way, as in a restore.
 
 mod history;
+mod reading;
 mod scratch;
 mod supply;
 mod trouble;
 
-use std::io::Read;
+use std::collections::BTreeSet;
+use std::mem::discriminant;
 
 use ese::{Replay, ReplayError};
 use serde::{Deserialize, Serialize};
@@ -15,10 +17,10 @@ use time::OffsetDateTime;
 
 use crate::check::Check;
 use crate::manifest::{Content, FindingEntry, SetId, Severity};
-use crate::transfer::READ_SIZE;
-use crate::{Error, Observer, Step};
+use crate::{Error, Observer};
 
 pub(crate) use history::History;
+use reading::{Reading, error};
 pub use scratch::Scratch;
 use scratch::Trouble;
 pub(crate) use supply::Supply;
@@ -42,8 +44,12 @@ pub(crate) struct Recovery {
     pub(crate) database: Option<Scratch>,
     pub(crate) recovered: Recovered,
     pub(crate) findings: Vec<FindingEntry>,
-    /// A set of which a file is not what was written.
-    pub(crate) misread: Option<SetId>,
+    /// Sets of which a file is not what was written.
+    pub(crate) misread: Vec<SetId>,
+    /// A file was out of reach: nothing is known of the sets.
+    pub(crate) unread: bool,
+    /// The set that stopped the replay, where all its files are what was written.
+    pub(crate) culprit: Option<SetId>,
 }
 
 /// How far a recovery came.
@@ -97,33 +103,53 @@ pub(crate) fn recover(
     scratch: Scratch,
     observer: &dyn Observer,
 ) -> Result<Recovery, Error> {
-    let trouble = scratch.trouble();
-    let mut run =
-        Run { supply, observer, recovered: Recovered::default(), findings: Vec::new(), misread: None };
-    let database = run.database(until, scratch, &trouble)?;
-    let Run { recovered, findings, misread, .. } = run;
-    Ok(Recovery { database, recovered, findings, misread })
+    let mut run = Run::new(supply, observer);
+    let database = run.database(until, scratch)?;
+    Ok(run.into_recovery(database))
+}
+
+/// Reads all that a restore would lay down: what a recovery reads, and the rest, with what `look` wants of it.
+pub(crate) fn recover_all(
+    supply: &Supply<'_>,
+    until: Until,
+    scratch: Scratch,
+    look: &mut dyn FnMut(&str, Vec<u8>),
+    observer: &dyn Observer,
+) -> Result<Recovery, Error> {
+    let mut run = Run::new(supply, observer);
+    let database = run.database(until, scratch)?;
+    run.rest(look)?;
+    Ok(run.into_recovery(database))
 }
 
 /// A recovery under way.
 struct Run<'a> {
     supply: &'a Supply<'a>,
-    observer: &'a dyn Observer,
+    reading: Reading<'a>,
     recovered: Recovered,
-    findings: Vec<FindingEntry>,
-    misread: Option<SetId>,
+    /// Generations whose logs were read.
+    read: BTreeSet<u32>,
+    culprit: Option<SetId>,
 }
 
-impl Run<'_> {
-    fn database(
-        &mut self,
-        until: Until,
-        mut scratch: Scratch,
-        trouble: &Trouble,
-    ) -> Result<Option<Scratch>, Error> {
+impl<'a> Run<'a> {
+    fn new(supply: &'a Supply<'a>, observer: &'a dyn Observer) -> Self {
+        let mut reading = Reading::new(observer);
+        reading.findings.extend(supply.findings.iter().cloned());
+        Self { supply, reading, recovered: Recovered::default(), read: BTreeSet::new(), culprit: None }
+    }
+
+    fn into_recovery(self, database: Option<Scratch>) -> Recovery {
+        let Self { reading: Reading { findings, misread, unread, .. }, recovered, culprit, .. } = self;
+        let culprit = culprit.filter(|_| misread.is_empty() && !unread);
+        Recovery { database, recovered, findings, misread, unread, culprit }
+    }
+
+    fn database(&mut self, until: Until, mut scratch: Scratch) -> Result<Option<Scratch>, Error> {
+        let trouble = &scratch.trouble();
         // What cannot be reached is said before anything is copied.
         let last = self.supply.last(until)?;
-        if !self.read(&self.supply.database, &mut |bytes| scratch.append(bytes))? {
+        if !self.reading.read(&self.supply.database, &mut |bytes| scratch.append(bytes))? {
             return Ok(None);
         }
         let mut replay = match Replay::open(scratch, CACHE) {
@@ -139,6 +165,7 @@ impl Run<'_> {
                 return Err(Error::NoSet { reason });
             }
             self.recovered.was_closed = true;
+            self.reading.findings.extend(self.not_replayed(&replay));
             return Ok(Some(replay.finish().map_err(|error| closed(&error, trouble))?.0));
         };
         if last < needed && until != Until::End {
@@ -154,15 +181,26 @@ impl Run<'_> {
         let wanted: Vec<_> = self.supply.logs.range(low..=last.max(low)).collect();
         let mut stopped = None;
         for (generation, log) in wanted {
-            if let Err(stop) = self.log(&mut replay, log, trouble)? {
+            if let Err(stop) = self.log(&mut replay, *generation, log, trouble)? {
                 stopped = Some((*generation, stop));
                 break;
             }
         }
+        let listed = self.supply.listed.filter(|listed| until == Until::End && last < *listed);
         if let Some((generation, stop)) = &stopped {
-            self.lost(stop.as_ref(), *generation, last);
-            let found = stop.as_ref().map(trouble::finding);
-            self.findings.extend(found);
+            self.lost(stop.as_ref(), *generation, last.max(listed.unwrap_or(0)));
+            if let Some(stop) = stop {
+                self.reading.findings.push(trouble::finding(stop));
+                self.blame(stop, *generation);
+            }
+        } else if let Some(listed) = listed {
+            let first = last.saturating_add(1);
+            self.lost(None, first, listed);
+            let text = format!(
+                "logs 0x{first:x} to 0x{listed:x}, which the CA listed, are not in {}",
+                self.supply.place
+            );
+            self.reading.findings.push(error("log-missing", text));
         }
         match replay.finish() {
             Ok((database, report)) => {
@@ -178,9 +216,12 @@ impl Run<'_> {
                 own.open_transactions = report.open_sessions as u64;
                 Ok(Some(database))
             }
-            // Said already.
-            Err(error) if stopped.as_ref().is_some_and(|(_, stop)| stop.as_ref() == Some(&error)) => Ok(None),
-            Err(error) => self.failed(error, trouble),
+            Err(error) => match &stopped {
+                // Said already.
+                Some((_, None)) if matches!(error, ReplayError::NotConsistent { .. }) => Ok(None),
+                Some((_, Some(stop))) if discriminant(stop) == discriminant(&error) => Ok(None),
+                _ => self.failed(error, trouble),
+            },
         }
     }
 
@@ -188,13 +229,15 @@ impl Run<'_> {
     fn log(
         &mut self,
         replay: &mut Replay<Scratch>,
+        generation: u32,
         log: &Log<'_>,
         trouble: &Trouble,
     ) -> Result<Result<(), Option<ReplayError>>, Error> {
+        self.read.insert(generation);
         let size = usize::try_from(log.part.size.min(LARGEST_LOG)).unwrap_or(0);
         let mut bytes = Vec::with_capacity(size);
         let mut is_too_large = false;
-        let whole = self.read(&log.part, &mut |part| {
+        let whole = self.reading.read(&log.part, &mut |part| {
             is_too_large |= bytes.len().saturating_add(part.len()) as u64 > LARGEST_LOG;
             if !is_too_large {
                 bytes.extend_from_slice(part);
@@ -203,7 +246,7 @@ impl Run<'_> {
         })?;
         if is_too_large {
             let text = format!("`{}` is larger than any log", crate::shown_name(&log.part.name));
-            self.findings.push(error("replay-log-damaged", text));
+            self.reading.findings.push(error("replay-log-damaged", text));
         }
         if is_too_large || !whole {
             return Ok(Err(None));
@@ -218,7 +261,7 @@ impl Run<'_> {
                 // A flipped bit is turned back, and is a defect all the same.
                 let damage = checked.into_iter().flatten().filter(|found| found.severity > Severity::Info);
                 let name = crate::shown_name(&log.part.name);
-                self.findings.extend(
+                self.reading.findings.extend(
                     damage.map(|found| FindingEntry { text: format!("`{name}`: {}", found.text), ..found }),
                 );
                 self.recovered.logs += 1;
@@ -226,60 +269,69 @@ impl Run<'_> {
                 Ok(Ok(()))
             }
             Err(ReplayError::Store(error)) => Err(trouble.error(error)),
+            // By its name it is known all the same.
+            Err(ReplayError::Log { generation: None, error }) => {
+                Ok(Err(Some(ReplayError::Log { generation: Some(ese::Generation(generation)), error })))
+            }
             Err(error) => Ok(Err(Some(error))),
         }
     }
 
-    /// Reads a file and compares it with its hash; `false`: it is not what was written, which is told.
-    fn read(
-        &mut self,
-        part: &Part<'_>,
-        each: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<bool, Error> {
-        self.observer.step(&Step::FileOpened(part.name.clone(), part.size));
-        let read = self.stream(part, each);
-        self.observer.step(&Step::FileStored(part.name.clone()));
-        let (code, text) = match read {
-            Ok(hash) if part.blake3.is_none_or(|expected| hash == expected) => return Ok(true),
-            Ok(hash) => ("file-hash", format!("has the BLAKE3 {hash}, and not that of its manifest")),
-            Err(error) if error.is_damage() => ("file-damaged", crate::verify::causes(&error)),
-            Err(error) if is_missing(&error) => ("file-missing", "is not there".to_owned()),
-            Err(error) => return Err(error),
-        };
-        let name = crate::shown_name(certadm::base_name(&part.name));
-        let of = part.set().map(|set| format!(" of {}", set.id)).unwrap_or_default();
-        self.misread = part.set().map(|set| set.id.clone());
-        self.findings.push(error(code, format!("`{name}`{of}: {text}")));
-        Ok(false)
+    /// Reads what a restore lays down beside the database and the logs that were replayed.
+    fn rest(&mut self, look: &mut dyn FnMut(&str, Vec<u8>)) -> Result<(), Error> {
+        let logs = self.supply.logs.iter().filter(|(generation, _)| !self.read.contains(generation));
+        for part in logs.map(|(_, log)| &log.part).chain(&self.supply.others) {
+            let is_wanted = part.path().to_lowercase().ends_with(".crl") && part.size <= LARGEST_CRL;
+            let mut bytes = Vec::new();
+            let whole = self.reading.read(part, &mut |part| {
+                if is_wanted {
+                    bytes.extend_from_slice(part);
+                }
+                Ok(())
+            })?;
+            if whole && is_wanted {
+                look(part.path(), bytes);
+            }
+        }
+        Ok(())
     }
 
-    fn stream(
-        &self,
-        part: &Part<'_>,
-        each: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<String, Error> {
-        let mut reader = part.open()?;
-        let mut hasher = blake3::Hasher::new();
-        let mut buffer = vec![0; READ_SIZE];
-        loop {
-            if self.observer.cancelled() {
-                return Err(Error::Cancelled);
+    /// Logs behind the moment at which a database was closed: nobody asked for them to be replayed.
+    fn not_replayed(&self, replay: &Replay<Scratch>) -> Option<FindingEntry> {
+        let (closed, last) = (replay.closed_in()?.0, *self.supply.logs.keys().next_back()?);
+        let text = format!(
+            "the database was closed in log 0x{closed:x}, and the logs go on to 0x{last:x}: what happened since is not in \
+             it"
+        );
+        let hint =
+            "a database and logs of one moment belong together: use a copy of both, or a set".to_owned();
+        let found = error("logs-go-on", text);
+        (closed < last).then_some(FindingEntry { severity: Severity::Warning, hint: Some(hint), ..found })
+    }
+
+    /// Whose fault it is that the replay stopped: pages that do not fit are those of the database.
+    fn blame(&mut self, stop: &ReplayError, generation: u32) {
+        let part = match stop {
+            ReplayError::Refused { .. } | ReplayError::TooMuch => None,
+            ReplayError::Log { generation: own, .. } => {
+                let own = own.map_or(generation, |own| own.0);
+                self.supply.logs.get(&own).map(|log| &log.part)
             }
-            let count = reader.read(&mut buffer).map_err(Error::io("read", &part.name))?;
-            let bytes = buffer.get(..count).unwrap_or_default();
-            if bytes.is_empty() {
-                return Ok(hasher.finalize().to_hex().to_string());
-            }
-            hasher.update(bytes);
-            each(bytes)?;
-            self.observer.bytes(count as u64);
-        }
+            ReplayError::LogStream { .. }
+            | ReplayError::OtherHistory { .. }
+            | ReplayError::Missing { .. }
+            | ReplayError::Unordered(_) => self.supply.logs.get(&generation).map(|log| &log.part),
+            _ => Some(&self.supply.database),
+        };
+        self.culprit = part.and_then(Part::set).map(|set| set.id.clone());
     }
 
     /// What is behind the end: from the log that stopped it to the last that was wanted.
     fn lost(&mut self, stop: Option<&ReplayError>, generation: u32, last: u32) {
         let first = match stop {
-            Some(ReplayError::Missing { first, .. }) => first.0,
+            Some(
+                ReplayError::Missing { first: own, .. } | ReplayError::Log { generation: Some(own), .. },
+            ) => own.0,
             _ => generation,
         };
         let since = self.supply.begun(first).map(|begun| begun.to_string());
@@ -290,7 +342,8 @@ impl Run<'_> {
         if let ReplayError::Store(error) = error {
             return Err(trouble.error(error));
         }
-        self.findings.push(trouble::finding(&error));
+        self.reading.findings.push(trouble::finding(&error));
+        self.blame(&error, 0);
         Ok(None)
     }
 }
@@ -303,17 +356,11 @@ fn closed(error: &ReplayError, trouble: &Trouble) -> Error {
     }
 }
 
-fn is_missing(error: &Error) -> bool {
-    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
-}
-
-fn error(code: &str, text: String) -> FindingEntry {
-    let severity = Severity::Error;
-    FindingEntry { severity, code: code.to_owned(), text, affected: None, jet: None, hint: None }
-}
-
 /// Pages that are held in memory, in bytes.
 const CACHE: usize = 64 << 20;
 
 /// Logs of a CA have 1 MiB; the engine allows them 2 GiB, and nobody makes them like that.
 const LARGEST_LOG: u64 = 256 << 20;
+
+/// Bytes of a CRL file that is looked into; one with a million entries has 40 MB.
+const LARGEST_CRL: u64 = 128 << 20;

@@ -25,6 +25,7 @@ use certadm::{CaHost, CertServer, ConfigEntry, Registration};
 use serde::Serialize;
 
 pub use execute::{restore, restore_ca, resume};
+pub(crate) use plan::chosen;
 pub use plan::plan_restore;
 pub use registry::{RegistryChange, captured_file, captured_registry, registry_changes};
 pub use status::{RestoreStatus, restore_status};

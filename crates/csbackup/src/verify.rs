@@ -21,6 +21,7 @@ use crate::transfer::READ_SIZE;
 use crate::{Catalogue, Error, Observer, Scratch, StoreTrouble};
 use chain::joint;
 use full::{Belonging, FullCheck};
+pub(crate) use nameless::against_manifest;
 pub(crate) use read_back::read_back;
 
 pub use full::{LogProof, Proof, VerifyLevel};
@@ -161,7 +162,7 @@ pub fn verify_folder(
     if !folder.single {
         let of_set = verification.ese_files.set_findings(folder.origin, None);
         verification.tell_set(of_set);
-        verification.tell_set(nameless::against_manifest(folder, observer)?);
+        verification.tell_set(against_manifest(folder, observer)?);
     }
     verification.finish()
 }

@@ -26,7 +26,8 @@ pub(crate) struct Drill {
     #[arg(long, value_name = "TIME|GENERATION", value_parser = Point::parse)]
     pub(crate) until: Option<Point>,
 
-    /// Keep the recovered database in this new file: closed, without need of any log
+    /// Keep the recovered database in this new file: closed, without need of any log. On Windows it has the
+    /// rights of its folder
     #[arg(long, value_name = "FILE", conflicts_with = "scratch")]
     pub(crate) keep: Option<PathBuf>,
 

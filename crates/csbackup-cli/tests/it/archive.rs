@@ -42,6 +42,10 @@ fn sets_are_listed_without_a_key_and_read_with_one() {
     assert!(refused.stderr.contains("none of the given identities"), "{}", refused.stderr);
     world.run(&[&verify[..], &["--identity", "key.txt"]].concat()).exits(0);
     world.run(&["certs", "latest", "--archive", "archives", "--identity", "key.txt"]).exits(0);
+    let drill = world.run(&["drill", "latest", "--archive", "archives", "--identity", "key.txt"]).exits(0);
+    assert!(drill.stdout.contains("passed\nrecovered  to a:"), "{}", drill.stdout);
+    let list = world.run(&["list", "--archive", "archives"]).exits(0);
+    assert!(list.stdout.contains("good, drilled"), "{}", list.stdout);
 }
 
 #[test]

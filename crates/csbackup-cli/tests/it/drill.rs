@@ -51,6 +51,27 @@ fn a_set_that_does_not_restore_ends_with_the_code_of_damage() {
 }
 
 #[test]
+fn a_backup_that_cannot_be_drilled_is_a_backup() {
+    let world = World::new();
+    let run = world.backup(&["--drill", "--scratch", "nowhere"]).exits(3);
+    assert!(run.stderr.contains("the set is stored, and could not be drilled"), "{}", run.stderr);
+    let list = world.run(&["list", "--dir", "sets"]).exits(0);
+    assert!(list.stdout.contains("good") && !list.stdout.contains("drill"), "{}", list.stdout);
+    world.backup(&["--scratch", "."]).exits(2);
+    let (_, set) = world.newest();
+    world.run(&["drill", set.to_str().expect("a name"), "--logs", "."]).exits(2);
+}
+
+#[test]
+fn a_recovered_restore_that_meets_damage_ends_with_its_code() {
+    let world = World::with_chain();
+    damage(&world.newest().1.join("DataBase/edb0000A.log"));
+    let run = world.run(&["restore", "latest", "--dir", "sets", "--recovered", "--to", "back"]).exits(4);
+    assert!(run.stderr.contains("`--recovered --until 0x9` lays down what can be had"), "{}", run.stderr);
+    assert!(!world.path("back").exists());
+}
+
+#[test]
 fn a_drill_to_a_point_in_time_is_told_and_not_noted() {
     let world = World::with_chain();
     let run = world.run(&[&DRILL[..], &["--until", "9", "--json"]].concat()).exits(0);

@@ -1,15 +1,12 @@
 //! Is the recovered database what the CA had?
 
-use std::io::Read as _;
-
 use ca_database::{CaFinding, CrlFacts};
 
-use super::Drilled;
 use crate::look::Look;
-use crate::manifest::{Content, FindingEntry, Severity};
-use crate::medium::{Medium, StoredSet};
-use crate::recover::Until;
-use crate::{Catalogue, Error, Overview};
+use crate::manifest::{FindingEntry, Severity};
+use crate::medium::StoredSet;
+use crate::note::DrillOutcome;
+use crate::{Catalogue, Overview};
 
 /// What the database says of itself.
 pub(super) fn itself(look: &Look, overview: &Overview) -> Vec<FindingEntry> {
@@ -82,60 +79,26 @@ fn holes(look: &Look) -> Option<FindingEntry> {
 /// Gaps that are told one by one.
 const SHOWN: usize = 8;
 
-/// What was known of the CA when the set was taken, and at earlier drills.
-pub(super) fn with_manifests(
-    drilled: &Drilled,
-    medium: &dyn Medium,
-    catalogue: &Catalogue,
-    set: &StoredSet,
-    until: Until,
-) -> Result<Vec<FindingEntry>, Error> {
-    let mut findings = Vec::new();
-    let (report, Some(look)) = (&drilled.report, &drilled.look) else { return Ok(findings) };
-    let header = look.database.database().header();
-    let full = catalogue.chain(set)?.first().copied().unwrap_or(set);
-    let facts = full.manifest.files.iter().find_map(|file| file.database());
-    if let Some((facts, header)) = facts.zip(header)
-        && facts.signature != crate::check::hex(header.signature.as_bytes())
-    {
-        let text = "the recovered database has another signature than its manifest says".to_owned();
-        findings.push(FindingEntry { severity: Severity::Error, ..found("drill-signature", text) });
-    }
-    if until != Until::End {
-        return Ok(findings);
-    }
-    let last =
-        catalogue.chain(set)?.iter().filter_map(|set| set.manifest.generations()).map(|(_, high)| high).max();
-    if let (Some(last), Some(reached), None) = (last, report.recovered.generation, &report.recovered.lost)
-        && reached != last
-    {
-        let text = format!("the replay ended with log 0x{reached:x}, the set ends with 0x{last:x}");
-        findings.push(FindingEntry { severity: Severity::Error, ..found("drill-end", text) });
-    }
-    findings.extend(crls(look, medium, set)?);
-    findings.extend(vanished(look, catalogue, set));
-    Ok(findings)
+/// What the CA listed and no set has.
+pub(super) fn gaps(chain: &[&StoredSet]) -> impl Iterator<Item = FindingEntry> {
+    let named = chain.last();
+    let gaps = named.into_iter().flat_map(|set| &set.manifest.gaps);
+    gaps.map(|gap| {
+        let text = format!("`{}` is not in the set: {}", crate::shown_name(&gap.name), gap.reason);
+        FindingEntry { severity: Severity::Warning, ..found("drill-gap", text) }
+    })
 }
 
-/// The CRLs that the CA told of are in its database, or older ones were told of.
-fn crls(look: &Look, medium: &dyn Medium, set: &StoredSet) -> Result<Vec<FindingEntry>, Error> {
+/// The CRLs that the CA had published are in its database, or newer ones.
+pub(super) fn crls(look: &Look, published: &[(String, Vec<u8>)]) -> Vec<FindingEntry> {
     let mut findings = Vec::new();
     let mut known: Vec<(String, i32, bool)> = Vec::new();
     for row in look.database.crls().flatten() {
         let Some(facts) = row.der.as_deref().and_then(|der| CrlFacts::parse(der).ok()) else { continue };
         known.extend(row.summary.number.map(|number| (facts.issuer, number, row.summary.is_delta)));
     }
-    let is_crl = |path: &str| path.to_lowercase().ends_with(".crl");
-    let captured = set.manifest.files.iter().filter(|file| {
-        matches!(file.content, Content::Configuration | Content::Dynamic)
-            && is_crl(&file.path)
-            && file.size < LARGEST_CRL
-    });
-    for file in captured {
-        let Some(path) = file.set_path() else { continue };
-        let mut der = Vec::new();
-        medium.open(set, &path)?.read_to_end(&mut der).map_err(Error::io("read", path.as_str()))?;
-        let Ok(facts) = CrlFacts::parse(&der) else { continue };
+    for (path, der) in published {
+        let Ok(facts) = CrlFacts::parse(der) else { continue };
         let Some(number) = facts.number.as_deref().and_then(|number| number.parse::<i32>().ok()) else {
             continue;
         };
@@ -151,26 +114,33 @@ fn crls(look: &Look, medium: &dyn Medium, set: &StoredSet) -> Result<Vec<Finding
             findings.push(FindingEntry { severity: Severity::Warning, ..found("drill-crl", text) });
         }
     }
-    Ok(findings)
+    findings
 }
 
-/// Bytes of a CRL file that is read.
-const LARGEST_CRL: u64 = 512 << 20;
-
 /// Rows that the last drill before this set saw, and that are not there any more.
-fn vanished(look: &Look, catalogue: &Catalogue, set: &StoredSet) -> Option<FindingEntry> {
-    let is_earlier =
-        |other: &&StoredSet| other.folder == set.folder && other.manifest.sequence < set.manifest.sequence;
+pub(super) fn vanished(look: &Look, catalogue: &Catalogue, set: &StoredSet) -> Option<FindingEntry> {
+    let signature = |set: &StoredSet| {
+        let chain = catalogue.chain(set).ok()?;
+        let facts = chain.first()?.manifest.files.iter().find_map(|file| file.database())?;
+        Some(facts.signature.clone())
+    };
+    let own = signature(set)?;
+    let is_earlier = |other: &&StoredSet| {
+        other.folder == set.folder
+            && other.manifest.sequence < set.manifest.sequence
+            && signature(other).as_ref() == Some(&own)
+    };
     let seen = catalogue.sets().iter().filter(is_earlier).rev().find_map(|other| {
-        let content = other.drilled()?.1.content.as_ref()?;
+        let (_, drill) = other.drilled().filter(|(_, drill)| drill.outcome == DrillOutcome::Passed)?;
+        let content = drill.content.as_ref()?;
         Some((other, content.requests, content.newest_request?))
     });
     let (other, requests, newest) = seen?;
     let still = look.database.requests().flatten().filter(|row| row.request_id <= newest).count() as u64;
     let gone = requests.checked_sub(still).filter(|gone| *gone > 0)?;
     let text = format!(
-        "{gone} of the {requests} requests that the drill of {0} saw are not there any more: rows were deleted since \
-         (`csbackup diff {0} {1} --from-at end --to-at end` names them)",
+        "{gone} of the {requests} requests that the drill of {0} saw are not there any more: they were deleted since, or \
+         the CA was set back (`csbackup diff {0} {1} --from-at end --to-at end` names them)",
         other.id, set.id
     );
     Some(found("drill-vanished", text))
@@ -179,4 +149,57 @@ fn vanished(look: &Look, catalogue: &Catalogue, set: &StoredSet) -> Option<Findi
 pub(super) fn found(code: &str, text: String) -> FindingEntry {
     let severity = Severity::Info;
     FindingEntry { severity, code: code.to_owned(), text, affected: None, jet: None, hint: None }
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests may stop")]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::look_into_folder;
+
+    /// The database of a real CA: 11 requests, and two CRLs.
+    fn real() -> Option<Look> {
+        let folder = testkit::data::field_folder("ca")?;
+        Some(look_into_folder(&Path::new(&folder).join("CertLog.edb")).expect("look into it"))
+    }
+
+    fn codes(findings: &[FindingEntry]) -> Vec<(Severity, &str)> {
+        findings.iter().map(|finding| (finding.severity, finding.code.as_str())).collect()
+    }
+
+    #[test]
+    fn a_real_database_agrees_with_itself() {
+        let Some(look) = real() else { return };
+        assert_eq!(codes(&itself(&look, &Overview::of(&look))), []);
+    }
+
+    #[test]
+    fn rows_that_cannot_be_read_and_a_ca_without_crls_are_told() {
+        let Some(look) = real() else { return };
+        let overview = Overview { damaged: 2, ..Overview::of(&look) };
+        assert_eq!(codes(&itself(&look, &overview)), [(Severity::Error, "drill-rows")]);
+        let overview = Overview { base_crls: std::collections::BTreeMap::default(), ..Overview::of(&look) };
+        assert_eq!(codes(&itself(&look, &overview)), [(Severity::Warning, "drill-no-crl")]);
+    }
+
+    #[test]
+    fn a_published_crl_is_newer_than_the_database() {
+        let Some(look) = real() else { return };
+        let row = look.database.crls().flatten().next().expect("a CRL");
+        let der = row.der.expect("its bytes");
+        let published = |der: &[u8]| crls(&look, &[("Config/CertEnroll/CA.crl".to_owned(), der.to_vec())]);
+        assert_eq!(codes(&published(&der)), []);
+        // cRLNumber, RFC 5280 section 5.2.3: an octet string with an integer.
+        let number = [0x55, 0x1d, 0x14, 0x04, 0x03, 0x02, 0x01];
+        let at = der.windows(number.len()).position(|part| part == number).expect("it has a number")
+            + number.len();
+        let mut newer = der.clone();
+        newer[at] = 0x7f;
+        let found = published(&newer);
+        assert_eq!(codes(&found), [(Severity::Warning, "drill-crl")]);
+        assert!(found[0].text.contains("was published as CRL 127"), "{}", found[0].text);
+        assert_eq!(codes(&published(b"no CRL")), []);
+    }
 }

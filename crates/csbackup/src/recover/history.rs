@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::supply::{log_time, moment};
+use super::supply::{Stored, log_time, moment};
 use super::{Supply, Until};
 use crate::chain::is_numbered;
 use crate::manifest::{FileEntry, LogFacts, timestamp};
@@ -27,10 +27,10 @@ pub(crate) struct History<'a> {
 
 /// A log in a set.
 #[derive(Clone, Copy)]
-pub(super) struct Held<'a> {
-    pub(super) set: &'a StoredSet,
-    pub(super) file: &'a FileEntry,
-    pub(super) facts: &'a LogFacts,
+struct Held<'a> {
+    set: &'a StoredSet,
+    file: &'a FileEntry,
+    facts: &'a LogFacts,
 }
 
 /// A full backup.
@@ -209,8 +209,10 @@ impl<'a> History<'a> {
     /// What a way replays.
     pub(crate) fn supply(&self, medium: &'a dyn Medium, way: &Way<'a>) -> Result<Supply<'a>, Error> {
         // The log behind the last says when that was closed.
-        let logs = self.logs.range(way.low..=way.last.saturating_add(1)).map(|(_, held)| *held);
-        Supply::of_logs(medium, self.named.id.to_string(), way.base, logs, self.closed_by(way.last))
+        let logs = self.logs.range(way.low..=way.last.saturating_add(1));
+        let logs =
+            logs.map(|(generation, held)| Stored { set: held.set, file: held.file, generation: *generation });
+        Supply::of_base(medium, self.named.id.to_string(), way.base, logs.collect(), self.closed_by(way.last))
     }
 
     /// The last log that was closed at a time; `None` where it is not known what was there then.
@@ -302,8 +304,9 @@ fn held<'a>(set: &'a StoredSet, stream: &str) -> Vec<Held<'a>> {
 
 /// The database of a set, where logs go on from it.
 fn base<'a>(set: &'a StoredSet, stream: &str) -> Option<Base<'a>> {
-    let facts = set.manifest.files.iter().find_map(|file| file.database())?;
+    let mut databases = set.manifest.files.iter().filter_map(|file| file.database());
+    let facts = databases.find(|facts| facts.log_signature == stream)?;
     let both = [facts.required, facts.backup].into_iter().flatten();
     let (low, needed) = (both.clone().map(|[low, _]| low).min()?, both.map(|[_, high]| high).max()?);
-    (facts.log_signature == stream).then_some(Base { set, low, needed })
+    Some(Base { set, low, needed })
 }

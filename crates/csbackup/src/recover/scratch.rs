@@ -5,9 +5,12 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tempfile::TempPath;
+
 use ese::{PageSource, PageStore, SourceError};
 
 use crate::Error;
+use crate::durable::sync_directory;
 use crate::source::read_exact_at;
 
 /// A copy of a database that is changed, and the only thing that is.
@@ -48,6 +51,20 @@ impl Scratch {
         Ok(Self::of(options.open(path).map_err(Error::io("create", path))?, path))
     }
 
+    /// A file that will be at `path` when all of it is there, and goes when it does not come to that.
+    ///
+    /// # Errors
+    /// The system's; there is something at `path`.
+    pub(crate) fn for_keeping(path: &Path) -> Result<(Self, Kept), Error> {
+        if path.symlink_metadata().is_ok() {
+            return Err(Error::io("create", path)(io::ErrorKind::AlreadyExists.into()));
+        }
+        let name = path.file_name().unwrap_or_default();
+        let partial = tempfile::Builder::new().prefix(name).suffix(".partial").tempfile_in(folder_of(path));
+        let (file, partial) = partial.map_err(Error::io("create", path))?.into_parts();
+        Ok((Self::of(file, path), Kept { path: path.to_owned(), partial }))
+    }
+
     fn of(file: File, place: &Path) -> Self {
         let trouble = Trouble { place: place.to_owned(), error: Arc::default() };
         Self { file, size: 0, trouble }
@@ -74,6 +91,29 @@ impl Scratch {
         let reason = error.to_string();
         self.trouble.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         SourceError { offset, reason }
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A file under another name until it is whole.
+pub(crate) struct Kept {
+    path: PathBuf,
+    partial: TempPath,
+}
+
+impl Kept {
+    /// Gives the file, whose content is durable, its name.
+    ///
+    /// # Errors
+    /// The system's; meanwhile there is something of that name.
+    pub(crate) fn keep(self) -> Result<PathBuf, Error> {
+        let Self { path, partial } = self;
+        partial.persist_noclobber(&path).map_err(|error| Error::io("create", &path)(error.error))?;
+        sync_directory(folder_of(&path))?;
+        Ok(path)
     }
 }
 

@@ -11,11 +11,12 @@ use time::format_description::well_known::Rfc3339;
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
 use super::Until;
-use super::history::Held;
 use crate::chain::is_numbered;
-use crate::manifest::{Content, FileEntry, timestamp};
+use crate::check::{hex, listed_generations};
+use crate::manifest::{Content, FileEntry, FindingEntry, Severity, timestamp};
 use crate::medium::{Medium, StoredSet};
 use crate::place::{Folder, FolderFile};
+use crate::restore::chosen;
 use crate::{Catalogue, Error, SetPath};
 
 /// A database, and the logs that go on from it.
@@ -25,10 +26,16 @@ pub(crate) struct Supply<'a> {
     pub(super) database: Part<'a>,
     /// By their generations.
     pub(super) logs: BTreeMap<u32, Log<'a>>,
+    /// What else a restore lays down.
+    pub(super) others: Vec<Part<'a>>,
+    /// The last generation that the CA listed.
+    pub(super) listed: Option<u32>,
     /// Between these the last log was closed, where that is known: begin and end of the newest session.
     session: Option<[OffsetDateTime; 2]>,
     /// How files without a hash are judged.
     pub(super) origin: Origin,
+    /// What is wrong with it before anything is replayed.
+    pub(super) findings: Vec<FindingEntry>,
 }
 
 /// A file of a set or of a folder.
@@ -51,10 +58,41 @@ pub(super) struct Log<'a> {
     /// When it was begun, and when the one before it was; unset where the header cannot be read.
     pub(super) created: LogTime,
     pub(super) previous: LogTime,
-    numbered: bool,
+    fit: Fit,
 }
 
-impl Part<'_> {
+/// Which of two files of one generation is the log: the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// Known by its name only.
+    Unread,
+    /// Of another log stream than the database.
+    Foreign,
+    /// Named as another generation.
+    Misnamed,
+    /// A current log, copied while it filled.
+    Current,
+    Numbered,
+}
+
+/// A log in a set.
+pub(super) struct Stored<'a> {
+    pub(super) set: &'a StoredSet,
+    pub(super) file: &'a FileEntry,
+    pub(super) generation: u32,
+}
+
+impl<'a> Part<'a> {
+    fn of_set(medium: &'a dyn Medium, set: &'a StoredSet, entry: &'a FileEntry) -> Option<Self> {
+        let path = entry.set_path()?;
+        let (name, blake3) = (entry.name.clone(), Some(entry.blake3.as_str()));
+        Some(Self { name, size: entry.size, blake3, from: From::Set { medium, set, path } })
+    }
+
+    fn of_file(file: &FolderFile) -> Self {
+        Self { name: file.name.clone(), size: file.size, blake3: None, from: From::File(file.path.clone()) }
+    }
+
     pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, Error> {
         match &self.from {
             From::Set { medium, set, path } => medium.open(set, path),
@@ -69,6 +107,14 @@ impl Part<'_> {
             From::File(_) => None,
         }
     }
+
+    /// Its path in the set; of a file its name.
+    pub(super) fn path(&self) -> &str {
+        match &self.from {
+            From::Set { path, .. } => path.as_str(),
+            From::File(_) => &self.name,
+        }
+    }
 }
 
 impl<'a> Supply<'a> {
@@ -81,86 +127,162 @@ impl<'a> Supply<'a> {
         Self::of_sets(medium, &catalogue.chain(set)?, set)
     }
 
-    /// The database of the first of the sets, and the logs of all.
+    /// What a restore of a chain would lay down.
+    ///
+    /// # Errors
+    /// They are no chain; there is no database, or more than one.
     pub(crate) fn of_sets(
         medium: &'a dyn Medium,
         sets: &[&'a StoredSet],
         named: &StoredSet,
     ) -> Result<Self, Error> {
-        let needs_base =
-            || Error::NoSet { reason: format!("set {} needs a base that is not here", named.id) };
-        let full = *sets.first().ok_or_else(needs_base)?;
-        let of_set = |set: &'a StoredSet| {
-            set.manifest.logs().into_iter().map(move |(file, facts)| Held { set, file, facts })
-        };
-        let logs = sets.iter().copied().flat_map(of_set);
-        Self::of_logs(medium, named.id.to_string(), full, logs, sets.last().copied())
+        let place = named.id.to_string();
+        let chosen = chosen(sets.iter().copied())?;
+        let of = |content| chosen.iter().copied().filter(move |(_, entry)| entry.content == content);
+        let mut logs: Vec<Stored<'a>> = Vec::new();
+        let mut current = Vec::new();
+        for (set, file) in of(Content::Log) {
+            match generation(file) {
+                Some(generation) => logs.push(Stored { set, file, generation }),
+                None => current.push((set, file)),
+            }
+        }
+        // Where its header cannot be read, it is known only that it was the last one.
+        let highest = logs.iter().map(|log| log.generation).max().unwrap_or(0);
+        logs.extend(
+            current.into_iter().zip(highest.saturating_add(1)..).map(|((set, file), generation)| Stored {
+                set,
+                file,
+                generation,
+            }),
+        );
+        let stream = logs.iter().rev().find_map(|log| Some(log.file.log()?.signature.as_str()));
+        let databases = of(Content::Database).filter_map(|(set, entry)| {
+            let stream = entry.database().map(|facts| facts.log_signature.clone());
+            Some((Part::of_set(medium, set, entry)?, stream))
+        });
+        let (database, _) = database(&place, databases.collect(), stream)?;
+        let last = sets.last().copied();
+        let mut own = Self::of_logs(medium, place, database, logs, last);
+        let is_other = |entry: &FileEntry| !matches!(entry.content, Content::Database | Content::Log);
+        let others = chosen.iter().filter(|(_, entry)| is_other(entry));
+        own.others = others.filter_map(|(set, entry)| Part::of_set(medium, set, entry)).collect();
+        let listed = last.and_then(|set| set.manifest.log_list.as_deref());
+        let listed = listed.map(|names| listed_generations(names.iter().map(String::as_str)));
+        own.listed = listed.and_then(|listed| listed.iter().map(|generation| generation.0).max());
+        Ok(own)
     }
 
-    /// The database of a full backup, and logs. The last of them was closed by `last`, where that is known.
-    pub(super) fn of_logs(
+    /// The database of a full backup, and logs of these or other sets.
+    pub(super) fn of_base(
         medium: &'a dyn Medium,
         place: String,
         full: &'a StoredSet,
-        logs: impl Iterator<Item = Held<'a>>,
+        logs: Vec<Stored<'a>>,
         last: Option<&StoredSet>,
     ) -> Result<Self, Error> {
-        let part = |set: &'a StoredSet, entry: &'a FileEntry| {
-            let path = entry.set_path()?;
-            let (name, blake3) = (entry.name.clone(), Some(entry.blake3.as_str()));
-            Some(Part { name, size: entry.size, blake3, from: From::Set { medium, set, path } })
-        };
-        let database = full.manifest.files.iter().find(|file| file.content == Content::Database);
-        let lacking = || Error::NoSet { reason: format!("set {place} has no database") };
-        let database = database.and_then(|entry| part(full, entry)).ok_or_else(lacking)?;
+        let stream = logs.first().and_then(|log| Some(log.file.log()?.signature.as_str()));
+        let databases = full.manifest.files.iter().filter(|file| file.content == Content::Database);
+        let databases = databases.filter_map(|entry| {
+            let stream = entry.database().map(|facts| facts.log_signature.clone());
+            Some((Part::of_set(medium, full, entry)?, stream))
+        });
+        let (database, _) = database(&place, databases.collect(), stream)?;
+        Ok(Self::of_logs(medium, place, database, logs, last))
+    }
+
+    /// A database, and logs. The last of them was closed by `last`, where that is known.
+    fn of_logs(
+        medium: &'a dyn Medium,
+        place: String,
+        database: Part<'a>,
+        logs: Vec<Stored<'a>>,
+        last: Option<&StoredSet>,
+    ) -> Self {
         let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
         let session = last.filter(|set| set.manifest.log_list.is_some());
         let session =
             session.and_then(|set| Some([time(&set.manifest.started)?, time(&set.manifest.finished)?]));
-        let mut own = Self { place, database, logs: BTreeMap::new(), session, origin: Origin::Streamed };
-        for Held { set, file, facts } in logs {
-            let Some(part) = part(set, file) else { continue };
-            let numbered = is_numbered(&file.name);
-            let (created, previous) = (log_time(&facts.created), log_time(&facts.previous_created));
-            own.add(facts.generation, Log { part, created, previous, numbered });
+        let mut own = Self::new(place, database, Origin::Streamed);
+        own.session = session;
+        for Stored { set, file, generation } in logs {
+            let Some(part) = Part::of_set(medium, set, file) else { continue };
+            let (created, previous, fit) = match file.log() {
+                Some(facts) => {
+                    let fit = if is_numbered(&file.name) { Fit::Numbered } else { Fit::Current };
+                    (log_time(&facts.created), log_time(&facts.previous_created), fit)
+                }
+                None => (LogTime::default(), LogTime::default(), Fit::Unread),
+            };
+            own.add(generation, Log { part, created, previous, fit });
         }
-        Ok(own)
+        own
+    }
+
+    fn new(place: String, database: Part<'a>, origin: Origin) -> Self {
+        Self {
+            place,
+            database,
+            logs: BTreeMap::new(),
+            others: Vec::new(),
+            listed: None,
+            session: None,
+            origin,
+            findings: Vec::new(),
+        }
     }
 
     /// The database of a folder (a `certutil` backup, a CA's own, any other), and the logs there or in another.
     pub(crate) fn of_folder(folder: &Folder, logs: Option<&Folder>) -> Result<Self, Error> {
-        let part = |file: &FolderFile| {
-            let from = From::File(file.path.clone());
-            Part { name: file.name.clone(), size: file.size, blake3: None, from }
-        };
         let place = folder.path.display().to_string();
-        let mut files = folder.files.iter().filter(|file| file.content == Content::Database);
-        let none = || Error::NoSet { reason: format!("`{place}` holds no database, only logs") };
-        let database = part(files.next().ok_or_else(none)?);
-        let (place, origin) = (place.clone(), folder.origin);
-        let mut own = Self { place, database, logs: BTreeMap::new(), session: None, origin };
-        let logs = logs.unwrap_or(folder);
-        for file in logs.files.iter().filter(|file| file.content == Content::Log) {
+        let mut found = Vec::new();
+        for file in logs.unwrap_or(folder).files.iter().filter(|file| file.content == Content::Log) {
             let mut head = Vec::new();
             file.open()?.take(HEAD).read_to_end(&mut head).map_err(Error::io("read", &file.path))?;
-            let named = ese::log_generation_of_name(&file.name).and_then(|name| name.generation);
-            let header = LogHeader::parse(&head).ok();
-            let Some(generation) = header.as_ref().map(|header| header.generation).or(named) else {
-                continue;
+            found.push((file, LogHeader::parse(&head).ok(), ese::log_generation_of_name(&file.name)));
+        }
+        let stream = found.iter().filter_map(|(_, header, _)| *header).max_by_key(|log| log.generation);
+        let stream = stream.map(|log| hex(log.signature.as_bytes()));
+        let mut databases = Vec::new();
+        for file in folder.files.iter().filter(|file| file.content == Content::Database) {
+            let stream = file.header()?.map(|header| hex(header.log_signature.as_bytes()));
+            databases.push((Part::of_file(file), stream));
+        }
+        let (part, own_stream) = database(&place, databases, stream.as_deref())?;
+        let mut own = Self::new(place, part, folder.origin);
+        let highest = found.iter().filter_map(|(_, header, _)| Some(header.as_ref()?.generation.0)).max();
+        for (file, header, name) in found {
+            let named = name.and_then(|name| name.generation);
+            let (generation, fit) = match (&header, named) {
+                (None, Some(named)) => (named.0, Fit::Unread),
+                // Where its header cannot be read, it is known only that it is the last one.
+                (None, None) => (highest.unwrap_or(0).saturating_add(1), Fit::Unread),
+                (Some(header), named) => {
+                    let is_own =
+                        own_stream.as_ref().is_none_or(|own| *own == hex(header.signature.as_bytes()));
+                    let fit = match named {
+                        _ if !is_own => Fit::Foreign,
+                        Some(named) if named != header.generation => Fit::Misnamed,
+                        Some(_) => Fit::Numbered,
+                        None => Fit::Current,
+                    };
+                    (header.generation.0, fit)
+                }
             };
+            if let (Fit::Misnamed, Some(named)) = (fit, named) {
+                own.findings.push(misnamed(&file.name, named.0, generation));
+            }
             let (created, previous) =
                 header.map(|header| (header.created, header.previous_created)).unwrap_or_default();
-            own.add(generation.0, Log { part: part(file), created, previous, numbered: named.is_some() });
+            own.add(generation, Log { part: Part::of_file(file), created, previous, fit });
         }
         Ok(own)
     }
 
-    /// A current log that was copied while it filled gives way to the finished one; where there are two
-    /// others, the first is that of the older set, which is the one that a restore lays down.
     fn add(&mut self, generation: u32, log: Log<'a>) {
         match self.logs.entry(generation) {
             Entry::Vacant(entry) => _ = entry.insert(log),
-            Entry::Occupied(mut entry) if !entry.get().numbered && log.numbered => _ = entry.insert(log),
+            Entry::Occupied(mut entry) if entry.get().fit < log.fit => _ = entry.insert(log),
             Entry::Occupied(_) => {}
         }
     }
@@ -188,7 +310,14 @@ impl<'a> Supply<'a> {
                     None => self.session.is_some_and(|[_, end]| end <= time),
                 };
                 let last = self.logs.keys().rev().copied().find(|&generation| is_in(generation));
-                last.ok_or_else(|| out(format!("no log of {} was closed by that time", self.place)))
+                let is_local = self.logs.values().any(|log| log.created.is_set() && !log.created.is_utc());
+                last.filter(|_| !is_local).ok_or_else(|| {
+                    out(if is_local {
+                        format!("the logs of {} have times of an unknown zone: name a generation", self.place)
+                    } else {
+                        format!("no log of {} was closed by that time", self.place)
+                    })
+                })
             }
         }
     }
@@ -227,6 +356,52 @@ impl<'a> Supply<'a> {
     }
 }
 
+/// A database, and its log stream where its header can be read.
+type Candidate<'a> = (Part<'a>, Option<String>);
+
+/// The database of a CA among those of a place. An engine has a temporary one of its own.
+fn database<'a>(
+    place: &str,
+    mut databases: Vec<Candidate<'a>>,
+    stream: Option<&str>,
+) -> Result<Candidate<'a>, Error> {
+    let mut narrow = |fits: &dyn Fn(&Candidate<'_>) -> bool| {
+        if databases.len() > 1 && databases.iter().any(fits) {
+            databases.retain(fits);
+        }
+    };
+    narrow(&|(part, _)| !certadm::base_name(&part.name).eq_ignore_ascii_case("tmp.edb"));
+    narrow(&|(_, own)| own.as_deref() == stream);
+    let names: Vec<String> =
+        databases.iter().map(|(part, _)| crate::shown_name(&part.name).to_string()).collect();
+    let reason = match databases.pop() {
+        Some(database) if databases.is_empty() => return Ok(database),
+        Some(_) => format!(
+            "`{place}` holds more than one database ({}): put that of the CA into a folder of its own, with its logs",
+            names.join(", ")
+        ),
+        None => format!("`{place}` holds no database, only logs"),
+    };
+    Err(Error::NoSet { reason })
+}
+
+/// The generation of a log by its header, or else by its name.
+fn generation(file: &FileEntry) -> Option<u32> {
+    let named = || ese::log_generation_of_name(certadm::base_name(&file.name))?.generation;
+    file.log().map(|facts| facts.generation).or_else(|| named().map(|named| named.0))
+}
+
+fn misnamed(name: &str, named: u32, generation: u32) -> FindingEntry {
+    FindingEntry {
+        severity: Severity::Error,
+        code: "log-name".to_owned(),
+        text: format!("`{}` is named as log 0x{named:x} and holds 0x{generation:x}", crate::shown_name(name)),
+        affected: None,
+        jet: Some(-513),
+        hint: Some("the CA goes by names: give the files their own again".to_owned()),
+    }
+}
+
 /// Bytes that hold the header of a log, whatever its sector.
 const HEAD: u64 = 4096;
 
@@ -236,8 +411,11 @@ pub(super) fn log_time(hex: &str) -> LogTime {
     bytes.and_then(|bytes| bytes.try_into().ok()).map(LogTime::new).unwrap_or_default()
 }
 
-/// A time of the engine; that of an old one, which is local to its machine, is taken as UTC.
+/// A time of the engine; `None` where it is unset, or local to the machine of an old one.
 pub(super) fn moment(time: LogTime) -> Option<OffsetDateTime> {
+    if !time.is_utc() {
+        return None;
+    }
     let [second, minute, hour, day, month, year, low, high] = *time.as_bytes();
     let milliseconds = u16::from(low >> 1) | (u16::from(high >> 1 & 7) << 7);
     let date = Date::from_calendar_date(1900 + i32::from(year), Month::try_from(month).ok()?, day).ok()?;

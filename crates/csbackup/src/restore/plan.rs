@@ -146,7 +146,12 @@ fn items(
 }
 
 /// The database of the full backup, each log once, of everything else the newest.
-fn chosen(sets: &[StoredSet]) -> Result<Vec<(&StoredSet, &FileEntry)>, Error> {
+///
+/// # Errors
+/// The sets are not one chain.
+pub(crate) fn chosen<'a>(
+    sets: impl IntoIterator<Item = &'a StoredSet>,
+) -> Result<Vec<(&'a StoredSet, &'a FileEntry)>, Error> {
     let mut databases = Vec::new();
     let mut logs: BTreeMap<u32, (&StoredSet, &FileEntry)> = BTreeMap::new();
     // A key or a CRL that only an earlier set has is still the newest there is.

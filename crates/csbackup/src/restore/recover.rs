@@ -38,8 +38,14 @@ pub(super) fn stage(
     let _ = fs::remove_file(&item.staged);
     let until = to.generation.map_or(Until::End, Until::Generation);
     let recovery = recover(&supply, until, Scratch::create(&item.staged)?, observer)?;
-    let Recovery { database, recovered, findings, .. } = recovery;
+    let Recovery { database, recovered, findings, unread, .. } = recovery;
     findings.iter().for_each(|finding| observer.finding("", finding));
+    // What is out of reach is no damage, and what this program cannot replay neither.
+    let is_damage = !unread && findings.iter().any(|finding| finding.severity == Severity::Error);
+    let failed = |reason| match is_damage {
+        true => Error::NotRecovered { reason },
+        false => Error::Restore { reason, hint: Some(ANOTHER) },
+    };
     let database = match (database, &recovered.lost, recovered.generation) {
         (Some(database), None, _) => database,
         (Some(_), Some(lost), Some(reached)) => {
@@ -50,16 +56,16 @@ pub(super) fn stage(
                 why(&findings),
                 since.unwrap_or_default()
             );
-            return Err(Error::Restore { reason, hint: Some(ANOTHER) });
+            return Err(failed(reason));
         }
-        _ => return Err(Error::Restore { reason: why(&findings), hint: Some(ANOTHER) }),
+        _ => return Err(failed(why(&findings))),
     };
     database.sync()?;
     let database = Arc::new(database);
     let verified = verify_recovered(&item.path, &database, observer)?;
     if verified.worst() == Some(Severity::Error) {
         let reason = "the recovered database is not sound: nothing was laid down".to_owned();
-        return Err(Error::Restore { reason, hint: Some(ANOTHER) });
+        return Err(Error::NotRecovered { reason });
     }
     let blake3 = hash(&mut database.reader(), &item.path, observer, &mut |_| Ok(()))?;
     let size = ese::PageSource::size(&*database);

@@ -9,7 +9,7 @@ use super::{causes, compare, finding, scan};
 
 /// Compares the files of a folder with the manifest that lies in it, if one does. What lies there beside them,
 /// as the logs of increments, is not asked about.
-pub(super) fn against_manifest(folder: &Folder, observer: &dyn Observer) -> Result<Vec<FindingEntry>, Error> {
+pub(crate) fn against_manifest(folder: &Folder, observer: &dyn Observer) -> Result<Vec<FindingEntry>, Error> {
     let path = folder.path.join(FILE_NAME);
     if !path.is_file() {
         return Ok(Vec::new());

@@ -4,19 +4,25 @@ use std::fs;
 use std::path::Path;
 
 use certsrv::CaDirectory;
-use csbackup::manifest::Severity;
+use csbackup::manifest::{Content, Severity};
 use csbackup::{
-    DrillOptions, DrillOutcome, DrillReport, Error, Folder, Medium as _, NoteBody, Quiet, Requested,
-    SetState, StoredSet, Until, drill_folder, drill_set,
+    DrillOptions, DrillOutcome, DrillRecord, DrillReport, Error, Folder, ImportOptions, Medium as _,
+    NoteBody, Quiet, Requested, SetId, SetState, StoredSet, Until, drill_folder, drill_set, import,
 };
 use serde_json::Value;
 use tempfile::TempDir;
 use testkit::ca::authority;
 use testkit::world::{World, names, tree};
 
+use crate::medium_faults::{Trouble, Troubled};
+
 fn world() -> Option<World> {
     let set = testkit::data::engine_set("main")?;
-    Some(World::with_ca(|dir| CaDirectory::create_from_engine_set(dir, &authority(), &set).unwrap()))
+    Some(World::with_ca(|dir| {
+        let mut ca = CaDirectory::create_from_engine_set(dir, &authority(), &set).unwrap();
+        ca.add_dynamic_file("Corp.crl", b"a list").unwrap();
+        ca
+    }))
 }
 
 /// A full backup and an increment.
@@ -61,6 +67,15 @@ fn drill(world: &World) -> DrillReport {
 fn codes(report: &DrillReport) -> Vec<&str> {
     let findings = report.findings.iter().filter(|finding| finding.severity > Severity::Info);
     findings.map(|finding| finding.code.as_str()).collect()
+}
+
+/// The sets beside which the drill of a set notes that they are not what was written; it notes nothing else.
+fn misread(report: &DrillReport, set: &StoredSet) -> Vec<SetId> {
+    let misread = |(id, body)| {
+        assert!(matches!(body, NoteBody::ReadBack { good: false, .. }), "{body:?}");
+        id
+    };
+    report.notes(&set.id).into_iter().map(misread).collect()
 }
 
 /// Rows of a table that the engine counted in its own result.
@@ -137,7 +152,7 @@ fn a_file_that_is_not_what_was_written_fails_the_drill_and_names_its_set() {
     fs::write(&path, bytes).unwrap();
     let report = drill(&world);
     assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Failed, vec!["file-hash"]));
-    assert_eq!(report.misread, Some(full.id.clone()));
+    assert_eq!(misread(&report, &world.newest()), std::slice::from_ref(&full.id));
     assert_eq!(report.content, None);
     fs::remove_file(&path).unwrap();
     let report = drill(&world);
@@ -152,10 +167,127 @@ fn a_missing_log_of_an_increment_is_named_with_what_is_lost() {
     fs::remove_file(world.path_of(&set).join(&entry.path)).unwrap();
     let report = drill(&world);
     assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Failed, vec!["file-missing"]));
-    assert_eq!(report.misread, Some(set.id.clone()));
+    assert_eq!(misread(&report, &set), std::slice::from_ref(&set.id));
     let lost = report.recovered.lost.clone().unwrap();
     assert_eq!((lost.generations, lost.since), ([log.generation; 2], Some(log.created_at.clone())));
     assert_eq!(report.recovered.generation, Some(log.generation - 1));
+}
+
+#[test]
+fn each_file_that_a_restore_lays_down_is_compared_with_its_hash() {
+    let Some(world) = chain() else { return };
+    let (full, set) = (world.sets().remove(0), world.newest());
+    let of_both = [&full, &set].map(|set| set.manifest.files.iter().map(move |file| (set, file)));
+    let mut compared = Vec::new();
+    for (of, file) in of_both.into_iter().flatten() {
+        let path = world.path_of(of).join(&file.path);
+        let whole = fs::read(&path).unwrap();
+        let mut bytes = whole.clone();
+        let Some(middle) = bytes.len().checked_div(2).filter(|middle| *middle < bytes.len()) else {
+            continue;
+        };
+        bytes[middle] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let report = drill(&world);
+        // Of two logs a restore lays down the first one, of all else the newest.
+        let other = if of.id == full.id { &set } else { &full };
+        let serves = if file.content == Content::Log { &full } else { &set };
+        if other.id == serves.id && other.manifest.files.iter().any(|entry| entry.name == file.name) {
+            assert_eq!(report.outcome(), DrillOutcome::Passed, "{}", file.path);
+        } else {
+            assert_eq!(
+                (report.outcome(), codes(&report)),
+                (DrillOutcome::Failed, vec!["file-hash"]),
+                "{}",
+                file.path
+            );
+            assert_eq!(misread(&report, &set), std::slice::from_ref(&of.id), "{}", file.path);
+            compared.push(file.content);
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+    for content in [Content::Database, Content::Log, Content::RestoreMap, Content::Dynamic] {
+        assert!(compared.contains(&content), "{content:?}: {compared:?}");
+    }
+}
+
+#[test]
+fn what_is_out_of_reach_is_told_and_noted_nowhere() {
+    let Some(world) = chain() else { return };
+    let (catalogue, set) = (world.catalogue(), world.newest());
+    for at in 1.. {
+        let medium = Troubled::new(&world.medium, at, Trouble::Once);
+        let scratch = Scratch::new();
+        let report = drill_set(&medium, &catalogue, &set, &scratch.options(Until::End), &Quiet).unwrap();
+        if medium.operations() < at {
+            assert!(at > 20, "{at}");
+            assert_eq!(report.notes(&set.id).len(), 1);
+            return;
+        }
+        assert_eq!(codes(&report), ["file-unreadable"], "{at}");
+        assert_eq!((report.outcome(), report.notes(&set.id)), (DrillOutcome::Failed, vec![]), "{at}");
+    }
+}
+
+#[test]
+fn a_file_that_the_ca_listed_and_the_set_lacks_makes_it_incomplete() {
+    let Some(mut world) = world() else { return };
+    let mut config = world.ca.config().clone();
+    config.dynamic_extra = vec!["gone.crl".to_owned()];
+    world.ca.reconfigure(config).unwrap();
+    world.good(Requested::Full);
+    let set = world.newest();
+    assert_eq!(set.manifest.gaps.len(), 1);
+    let report = drill(&world);
+    assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Incomplete, vec!["drill-gap"]));
+}
+
+#[test]
+fn requests_that_an_earlier_drill_saw_and_that_are_gone_are_told() {
+    let Some(world) = chain() else { return };
+    let vanished = || {
+        let report = drill(&world);
+        assert_eq!(report.outcome(), DrillOutcome::Passed);
+        let found = report.findings.into_iter().find(|finding| finding.code == "drill-vanished");
+        found.map(|finding| finding.text)
+    };
+    let full = world.sets().remove(0);
+    assert_eq!(vanished(), None, "nobody saw them");
+    let mut record = try_drill(&world, &full, Until::End).unwrap().record();
+    let note = |record: &DrillRecord| world.medium.note(&full, NoteBody::Drilled(record.clone())).unwrap();
+    note(&record);
+    // The CA deleted rows between the two.
+    let text = vanished().unwrap();
+    assert!(text.starts_with("93 of the 2076 requests"), "{text}");
+    record.content.as_mut().unwrap().requests -= 93;
+    note(&record);
+    assert_eq!(vanished(), None);
+    record.content.as_mut().unwrap().requests += 93;
+    record.outcome = DrillOutcome::Failed;
+    note(&record);
+    record.outcome = DrillOutcome::Incomplete;
+    note(&record);
+    assert_eq!(vanished(), None, "what a drill that did not pass saw is no measure");
+}
+
+#[test]
+fn a_replay_that_stops_is_noted_beside_the_set_of_that_log() {
+    let Some(world) = chain() else { return };
+    let hot = folder().unwrap();
+    let path = hot.path().join(log(0xa));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[0x8000..0x9000].fill(0x55);
+    fs::write(&path, bytes).unwrap();
+    let other = self::world().unwrap();
+    let options = ImportOptions { ca_name: Some(authority().name), host: Some(authority().host) };
+    import(&Folder::open(hot.path()).unwrap(), &other.medium, &options, &Quiet).unwrap();
+    let set = other.newest();
+    let report = drill(&other);
+    assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Failed, vec!["replay-log-damaged"]));
+    assert_eq!(report.recovered.lost.as_ref().unwrap().generations, [0xa, 0x17]);
+    let [(id, NoteBody::Drilled(record))] = &report.notes(&set.id)[..] else { panic!() };
+    assert_eq!((id, record.outcome), (&set.id, DrillOutcome::Failed));
+    assert_eq!(try_drill(&world, &world.newest(), Until::Generation(0x17)).unwrap().notes(&set.id), []);
 }
 
 /// A folder with the files of the full backup.
@@ -187,7 +319,16 @@ fn a_folder_passes_and_says_what_is_wrong_with_its_logs() {
 
     let other = testkit::data::engine_set("page8k").unwrap().join("hot");
     type Spoil = Box<dyn Fn(&Path)>;
-    let cases: [(&str, &str, Spoil); 4] = [
+    let cases: [(&str, &str, Spoil); 5] = [
+        (
+            "a log without a header",
+            "replay-log-damaged",
+            Box::new(move |dir| {
+                let mut bytes = fs::read(dir.join(log(last - 1))).unwrap();
+                bytes[..0x1000].fill(0);
+                fs::write(dir.join(log(last - 1)), bytes).unwrap();
+            }),
+        ),
         (
             "a missing log",
             "replay-log-missing",
@@ -221,7 +362,88 @@ fn a_folder_passes_and_says_what_is_wrong_with_its_logs() {
         let report = drilled(temp.path());
         assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Failed, vec![code]), "{case}");
         assert_eq!(report.content, None, "{case}: no database is made of it");
+        if code == "replay-log-damaged" {
+            assert_eq!(report.recovered.lost.unwrap().generations, [last - 1, last], "{case}");
+        }
     }
+}
+
+#[test]
+fn logs_with_each_others_names_are_told() {
+    let Some(temp) = folder() else { return };
+    let (a, b, aside) = (temp.path().join(log(9)), temp.path().join(log(10)), temp.path().join("aside"));
+    fs::rename(&a, &aside).unwrap();
+    fs::rename(&b, &a).unwrap();
+    fs::rename(&aside, &b).unwrap();
+    let report = drilled(temp.path());
+    assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Failed, vec!["log-name"; 2]));
+    assert!(
+        report.findings[0].text.contains("is named as log 0x9 and holds 0xa"),
+        "{}",
+        report.findings[0].text
+    );
+}
+
+#[test]
+fn of_several_databases_it_is_that_of_the_logs_or_none() {
+    let Some(temp) = folder() else { return };
+    let other = testkit::data::engine_set("page8k").unwrap().join("hot");
+    let own = names(temp.path()).into_iter().find(|name| name.ends_with(".edb")).unwrap();
+    let foreign = names(&other).into_iter().find(|name| name.ends_with(".edb")).unwrap();
+    fs::copy(other.join(&foreign), temp.path().join("Another.edb")).unwrap();
+    fs::copy(temp.path().join(&own), temp.path().join("tmp.edb")).unwrap();
+    let report = drilled(temp.path());
+    assert_eq!(report.outcome(), DrillOutcome::Passed);
+    assert_eq!(report.content.unwrap().requests, rows("hot-restored", "Requests"));
+    fs::copy(temp.path().join(&own), temp.path().join("Third.edb")).unwrap();
+    let folder = Folder::open(temp.path()).unwrap();
+    let error =
+        drill_folder(&folder, None, &Scratch::new().options(Until::End), &Quiet).unwrap_err().to_string();
+    assert!(error.contains("more than one database (ExampleCA.edb, Third.edb)"), "{error}");
+}
+
+#[test]
+fn logs_behind_a_closed_database_are_not_passed_over() {
+    let Some(temp) = folder() else { return };
+    let kept = temp.path().join("kept").join("ExampleCA.edb");
+    fs::create_dir(temp.path().join("kept")).unwrap();
+    let options = DrillOptions { keep: Some(kept), ..Scratch::new().options(Until::End) };
+    drill_folder(&Folder::open(temp.path()).unwrap(), None, &options, &Quiet).unwrap();
+    let alone = Folder::open(&temp.path().join("kept")).unwrap();
+    let drill = |logs: &Path| {
+        let (logs, scratch) = (Folder::open(logs).unwrap(), Scratch::new());
+        drill_folder(&alone, Some(&logs), &scratch.options(Until::End), &Quiet).unwrap()
+    };
+    let own = drill(temp.path());
+    assert_eq!((own.outcome(), codes(&own)), (DrillOutcome::Passed, vec![]));
+    let next = drill(&testkit::data::engine_set("main").unwrap().join("hot-inc1"));
+    assert_eq!((next.outcome(), codes(&next)), (DrillOutcome::Incomplete, vec!["logs-go-on"]));
+}
+
+#[test]
+fn a_set_without_its_name_is_compared_with_its_manifest() {
+    let Some(world) = world() else { return };
+    world.good(Requested::Full);
+    let temp = tempfile::tempdir().unwrap();
+    for (path, bytes) in tree(&world.path_of(&world.newest())) {
+        let to = temp.path().join(path.strip_prefix(world.path_of(&world.newest())).unwrap());
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::write(to, bytes).unwrap();
+    }
+    assert_eq!(drilled(temp.path()).outcome(), DrillOutcome::Passed);
+    let map =
+        world.newest().manifest.files.into_iter().find(|file| file.content == Content::RestoreMap).unwrap();
+    fs::remove_file(temp.path().join(map.path)).unwrap();
+    let report = drilled(temp.path());
+    assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Failed, vec!["file-missing"]));
+}
+
+#[test]
+fn a_database_of_something_else_is_drilled_as_far_as_that_goes() {
+    let Some(folder) = testkit::data::field_folder("db4k") else { return };
+    let basic = Folder::open(&folder.join("basic.edb")).unwrap();
+    let report = drill_folder(&basic, None, &Scratch::new().options(Until::End), &Quiet).unwrap();
+    assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Incomplete, vec!["drill-content"]));
 }
 
 #[test]
@@ -288,5 +510,5 @@ fn a_kept_database_is_whole_or_not_there_and_nothing_is_overwritten() {
     let first = names(&temp.path().join("in")).into_iter().find(|name| name.ends_with(".log")).unwrap();
     fs::remove_file(temp.path().join("in").join(first)).unwrap();
     assert_eq!(drill().unwrap().outcome(), DrillOutcome::Failed);
-    assert!(!kept.exists());
+    assert_eq!(names(temp.path()), ["in"], "nothing half is left");
 }

@@ -68,9 +68,15 @@ fn a_log_that_stops_the_replay_stops_the_restore_and_what_can_be_had_is_named() 
     let error = plan(Until::End).expect_err("the last log is damaged");
     let last_good = log.generation - 1;
     let named = format!("`--recovered --until 0x{last_good:x}`");
-    assert!(matches!(&error, Error::Restore { reason, .. } if reason.contains(&named)), "{error}");
+    assert!(matches!(&error, Error::NotRecovered { reason } if reason.contains(&named)), "{error}");
     assert!(!to.exists(), "nothing is left");
     plan(Until::Generation(last_good)).expect("what can be had");
+    let drilled = world.folder().join("drilled.edb");
+    let until = Until::Generation(last_good);
+    let options = DrillOptions { scratch: std::env::temp_dir(), until, keep: Some(drilled.clone()) };
+    drill_set(&world.medium, &catalogue, &set, &options, &Quiet).expect("drill");
+    let laid = to.join("CertLog").join(&names(&to.join("CertLog"))[0]);
+    assert_eq!(std::fs::read(laid).expect("read"), std::fs::read(drilled).expect("read"));
 }
 
 #[test]
