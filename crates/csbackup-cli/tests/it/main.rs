@@ -1,6 +1,7 @@
 //! The real program, as an operator or a script runs it.
 
 mod archive;
+mod config;
 mod copies;
 mod demo;
 mod doctor;
@@ -28,6 +29,7 @@ mod repository;
 mod restore;
 mod review;
 mod round_trip;
+mod run;
 mod serve;
 #[cfg(unix)]
 mod smb;
