@@ -8,6 +8,7 @@ use csbackup::{Requested, VerifyLevel};
 
 mod archive;
 mod copy;
+mod crl;
 mod drill;
 mod key;
 mod look;
@@ -21,6 +22,7 @@ mod upkeep;
 
 pub(crate) use archive::ArchiveAccess;
 pub(crate) use copy::{Copies, Copy, SetsAt};
+pub(crate) use crl::{Crl, CrlExtend};
 pub(crate) use drill::{Drill, Point, ScratchArgs};
 pub(crate) use key::KeyArgs;
 pub(crate) use look::*;
@@ -109,6 +111,9 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Show headers, pages, trees, tables and logs, for experts
     Dump(Dump),
+    /// Revocation lists on the bad day
+    #[command(subcommand)]
+    Crl(Crl),
     /// Do what is due for the CAs of csbackup.toml: backups, drills, forgetting
     Run(Run),
     /// Go on doing what is due, as soon as it is, until Ctrl-C or SIGTERM

@@ -7,6 +7,7 @@ mod authority;
 mod commands;
 mod config;
 mod copy;
+mod crl;
 mod demo;
 mod doctor;
 mod drill;

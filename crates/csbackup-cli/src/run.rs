@@ -24,6 +24,7 @@ use crate::printer::Printer;
 use crate::progress::{catch_interrupts, interrupted};
 use crate::state::{Known, State};
 use child::Child;
+pub(crate) use due::ago;
 use due::{Due, Job};
 
 pub(crate) fn run(args: &Run, config: Option<&Path>, printer: Printer) -> anyhow::Result<Exit> {

@@ -83,11 +83,15 @@ fn runs() -> Vec<Run> {
 fn operated() -> Vec<Run> {
     let world = World::new();
     let root = world.path("").display().to_string();
-    let text = format!("[ca.a]\nca-dir = '{root}/ca'\nca-name = 'ExampleCA'\ndir = '{root}/sets'\n");
+    let text = format!(
+        "[ca.a]\nca-dir = '{root}/ca'\nca-name = 'ExampleCA'\ndir = '{root}/sets'\n[ca.a.policy]\ndrill = '1d'\n"
+    );
     fs::write(world.path("c.toml"), text).expect("write the configuration");
     let run = |args: &[&str]| world.run(&[args, &["--config", "c.toml", "--json"]].concat()).exits(0);
     let units = ["--unit-dir", "units"];
+    run(&["backup", "--ca", "a"]);
     vec![
+        run(&["crl", "extend", "latest", "--ca", "a"]),
         run(&["config", "check"]),
         run(&["config", "show"]),
         run(&["config", "example"]),

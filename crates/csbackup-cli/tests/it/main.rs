@@ -3,6 +3,7 @@
 mod archive;
 mod config;
 mod copies;
+mod crl;
 mod demo;
 mod doctor;
 mod drill;
