@@ -32,6 +32,7 @@ mod schedule;
 mod serve;
 mod sets;
 mod state;
+mod status;
 mod upkeep;
 mod windows;
 

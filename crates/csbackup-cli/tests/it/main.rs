@@ -34,6 +34,7 @@ mod run;
 mod serve;
 #[cfg(unix)]
 mod smb;
+mod status;
 mod upkeep;
 #[cfg(unix)]
 mod wine;
