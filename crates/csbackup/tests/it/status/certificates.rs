@@ -72,7 +72,7 @@ fn the_lists_and_certificates_of_the_ca_are_found_and_those_of_others_are_not() 
 fn the_key_of_a_list_is_told_and_the_newest_of_each_key_counts() {
     let mut world = World::new(&plain_life());
     let list = |number, ends, key| crl("ExampleCA", number, ends, "260701000000Z", Some(key), false);
-    put(&mut world, PartKind::Crl, list(7, "270601000000Z", 1));
+    world.ca.add_dynamic_file("new key.crl", &list(7, "270601000000Z", 1)).unwrap();
     world.ca.add_dynamic_file("old key.crl", &list(3, "280601000000Z", 2)).unwrap();
     world.good(Requested::Full);
     let published = gathered(&world.medium).published.unwrap();
