@@ -29,8 +29,10 @@ fn a_healthy_ca_is_ok_and_its_figures_are_told() {
     assert_eq!((&json["word"], &json["newest"]["taken"]), (&"ok".into(), &"2026-11-22T11:00:00Z".into()));
 }
 
-/// What is wrong, and the alarm that it raises.
-fn defects() -> Vec<(&'static str, Word, Box<dyn Fn(&mut Facts)>)> {
+/// An alarm, and what is wrong when it is raised.
+type Defect = (&'static str, Word, Box<dyn Fn(&mut Facts)>);
+
+fn defects() -> Vec<Defect> {
     use Word::{Critical, Warning};
     fn age(facts: &mut Facts, age: Duration) {
         for set in [&mut facts.newest, &mut facts.verified].into_iter().flatten() {
@@ -332,7 +334,7 @@ fn places_without_the_newest_verified_set_do_not_count_as_copies() {
 fn a_disk_that_fills_up_is_told_in_days() {
     let days = |free: u64, held: bool| {
         let mut facts = healthy();
-        facts.held_logs = held.then(|| HeldLogs { sets: 3, logs: None, detail: None });
+        facts.held_logs = held.then_some(HeldLogs { sets: 3, logs: None, detail: None });
         let status = judge(&Known { free: Some(free), ..Known::of(&facts) }, &Policy::default(), NOW);
         let disk = status.alarms.iter().find(|alarm| alarm.code == AlarmCode::DiskFilling);
         (status.days_to_full, disk.map(|alarm| alarm.severity))

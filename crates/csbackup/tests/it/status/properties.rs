@@ -46,7 +46,7 @@ fn facts() -> impl Strategy<Value = Facts> {
         facts.published = facts.published.filter(|_| kept[2]);
         facts.chain = facts.chain.filter(|_| kept[3]);
         facts.drills.retain(|_| kept[4]);
-        facts.held_logs = kept[5].then(|| HeldLogs { sets: 3, logs: None, detail: None });
+        facts.held_logs = kept[5].then_some(HeldLogs { sets: 3, logs: None, detail: None });
         facts.unreadable.extend(kept[6].then(String::new));
         facts.unread.extend(kept[7].then(String::new));
         facts
