@@ -9,6 +9,7 @@ mod place;
 mod restic;
 mod round_trip;
 mod sizes;
+mod status;
 mod stores;
 mod traps;
 mod upkeep;

@@ -69,15 +69,18 @@ const USUAL: u32 = 64;
 
 /// Did the newest sets, several in a row, leave all logs where they were?
 pub(super) fn held_logs(newest_first: &[&StoredSet]) -> Option<HeldLogs> {
-    let outcomes = newest_first.iter().filter_map(|set| {
+    let last_note = |set: &&StoredSet| {
         set.notes.iter().rev().find_map(|note| match &note.body {
             NoteBody::Truncation { outcome, detail, before, after } => {
-                let none_went = none_went(*outcome, *before, *after)?;
-                Some((none_went, after.or(*before).map(|logs| logs.count), detail.clone()))
+                Some((*outcome, detail.clone(), *before, *after))
             }
             _ => None,
         })
-    });
+    };
+    let outcomes =
+        newest_first.iter().filter_map(last_note).filter_map(|(outcome, detail, before, after)| {
+            Some((none_went(outcome, before, after)?, after.or(before).map(|logs| logs.count), detail))
+        });
     let in_a_row: Vec<_> = outcomes.take_while(|(none_went, ..)| *none_went).collect();
     let (_, logs, detail) = in_a_row.first()?.clone();
     (in_a_row.len() >= IN_A_ROW).then_some(HeldLogs { sets: in_a_row.len(), logs, detail })
@@ -92,5 +95,55 @@ fn none_went(outcome: TruncationOutcome, before: Option<LogRange>, after: Option
             Some(after.low <= before.low && after.count >= before.count && after.count > USUAL)
         }
         TruncationOutcome::NotAsked | TruncationOutcome::Unknown => None,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests may stop")]
+mod tests {
+    use time::Duration;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::manifest::{FORMAT, Manifest, SetId, timestamp};
+
+    /// A set of nothing, taken on this day.
+    fn set(day: i64) -> StoredSet {
+        let finished = timestamp(datetime!(2026-01-01 00:00 UTC) + Duration::days(day));
+        let text = format!(
+            r#"{{"format":{FORMAT},"tool":"","ca":{{"host":"","name":""}},"kind":"full","source":"session","sequence":1,
+            "timeline":"","reason":"","started":"","finished":"{finished}","truncation_intended":false,"restore_map":[],
+            "log_list":null,"dynamic_list":[],"files":[],"gaps":[],"findings":[]}}"#
+        );
+        let manifest: Manifest = serde_json::from_str(&text).unwrap();
+        let id = SetId::parse("20260101T000000Z-full-00000000").unwrap();
+        StoredSet { id, manifest, notes: Vec::new(), folder: String::new() }
+    }
+
+    fn growth(days_and_sizes: &[(i64, u64)]) -> Option<i64> {
+        let sets: Vec<_> = days_and_sizes.iter().map(|(day, size)| (set(*day), *size)).collect();
+        let newest_first: Vec<_> = sets.iter().rev().map(|(set, size)| (set, *size)).collect();
+        per_day(&newest_first, |_| Some(String::new()))
+    }
+
+    #[test]
+    fn growth_is_that_of_the_last_thirty_days() {
+        assert_eq!(growth(&[(1, 100), (2, 5_000), (3, 300)]), Some(100));
+        assert_eq!(growth(&[(1, 100), (29, 1_000), (31, 1_500), (57, 4_000)]), Some(107));
+        assert_eq!(growth(&[(1, 900), (11, 400)]), Some(-50), "it was compacted");
+    }
+
+    #[test]
+    fn full_backups_further_apart_tell_from_the_last_one() {
+        assert_eq!(growth(&[(1, 0), (50, 1_000), (113, 7_300)]), Some(100));
+    }
+
+    #[test]
+    fn less_than_a_day_or_another_history_tells_nothing() {
+        assert_eq!(growth(&[(1, 100)]), None);
+        assert_eq!(growth(&[(1, 100), (1, 200)]), None);
+        let (old, new) = (set(1), set(9));
+        let own = |set: &StoredSet| Some(set.manifest.finished.clone());
+        assert_eq!(per_day(&[(&new, 5), (&old, 1)], own), None);
     }
 }

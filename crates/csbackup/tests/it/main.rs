@@ -35,5 +35,6 @@ mod reverted;
 mod sampled;
 mod saved_keys;
 mod script_defects;
+mod status;
 mod unreadable;
 mod verified;
