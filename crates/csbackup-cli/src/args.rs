@@ -9,6 +9,7 @@ use csbackup::{Requested, VerifyLevel};
 mod archive;
 mod copy;
 mod drill;
+mod generate;
 mod key;
 mod look;
 mod place;
@@ -21,6 +22,7 @@ mod upkeep;
 pub(crate) use archive::ArchiveAccess;
 pub(crate) use copy::{Copies, Copy, SetsAt};
 pub(crate) use drill::{Drill, Point, ScratchArgs};
+pub(crate) use generate::Generate;
 pub(crate) use key::KeyArgs;
 pub(crate) use look::*;
 pub(crate) use place::{Ca as TheCa, Library, Logon, PasswordSource, Place, Shares};
@@ -106,6 +108,8 @@ pub(crate) enum Command {
     /// Embedded CA directories: make one, let time pass, let users in
     #[command(subcommand)]
     Ca(Ca),
+    /// Write shell completions and man pages into a folder
+    Generate(Generate),
 }
 
 impl Args {

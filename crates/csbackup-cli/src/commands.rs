@@ -18,8 +18,8 @@ use crate::road::Road;
 use crate::rows::Rows;
 use crate::sets::Kept;
 use crate::{
-    authority, copy, demo, doctor, drill, dump, key, look, ping, report, repository, restore, serve, upkeep,
-    windows,
+    authority, copy, demo, doctor, drill, dump, generate, key, look, ping, report, repository, restore,
+    serve, upkeep, windows,
 };
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
@@ -51,6 +51,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Ping(args) => ping::ping(args, printer),
         Command::Serve(args) => serve::serve(args, printer),
         Command::Ca(args) => authority::ca(args, printer),
+        Command::Generate(args) => generate::generate(args, printer),
     }
 }
 

@@ -12,6 +12,7 @@ mod drill;
 mod dump;
 mod env;
 mod exit;
+mod generate;
 mod key;
 mod library;
 mod log;
