@@ -21,6 +21,7 @@
 //! On Debian as root all of them are installed here. Elsewhere a missing judge is a skip.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -182,11 +183,69 @@ fn plain_folder(folder: &Path, python: &Path) -> Result<()> {
     run(Command::new("chmod").arg("+x").arg(python))
 }
 
-fn clear(folder: &Path) -> Result<()> {
+pub(crate) fn clear(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove `{}`", folder.display()))?;
     }
     Ok(())
+}
+
+/// Removes a file, if it is there.
+pub(crate) fn remove(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove `{}`", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Rust's standard library for another system; installed where it is not there and we may.
+pub(crate) fn rust_target(target: &str) -> Result<()> {
+    let mut libraries = Command::new("rustc");
+    libraries.args(["--print", "target-libdir", "--target", target]).current_dir(workspace());
+    if stdout(&mut libraries).is_ok_and(|folder| Path::new(folder.trim()).is_dir()) {
+        return Ok(());
+    }
+    println!("installing Rust's standard library for {target}");
+    run(Command::new("rustup").args(["target", "add", target]).current_dir(workspace()))
+        .with_context(|| format!("Rust has no standard library for {target}; `rustup target add {target}`"))
+}
+
+/// A release build of some crates for another system, with changes of the profile as variables.
+pub(crate) fn build_release(target: &str, crates: &[&str], profile: &[(String, String)]) -> Result<()> {
+    println!("building for {target}");
+    let status = cargo()
+        .args(["build", "--release", "--locked", "--target", target])
+        .args(crates.iter().flat_map(|name| ["--package", name]))
+        .envs(profile.iter().map(|(name, value)| (name, value)))
+        .status()
+        .context("cannot start cargo build")?;
+    if !status.success() {
+        bail!("the build for {target} failed");
+    }
+    Ok(())
+}
+
+/// A program from crates.io in `TARGET/tools`, built when it is not there yet.
+pub(crate) fn cargo_install(name: &str, version: &str) -> Result<PathBuf> {
+    let root = target().join("tools");
+    let program = root.join("bin").join(name);
+    let wanted = format!("{name} {version}");
+    if stdout(Command::new(&program).arg("--version")).is_ok_and(|said| said.trim() == wanted) {
+        return Ok(program);
+    }
+    println!("building {wanted}");
+    let status = cargo()
+        .args(["install", "--locked", "--force", "--version", &format!("={version}"), "--root"])
+        .arg(&root)
+        .arg(name)
+        .status()
+        .context("cannot start cargo install")?;
+    if !status.success() {
+        bail!("cannot build {wanted}");
+    }
+    Ok(program)
 }
 
 fn install_module(python: &Path, module: &str, package: &str) -> Result<()> {
@@ -228,7 +287,7 @@ pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
     apt(&install).or_else(|_| apt(&["update"]).and_then(|()| apt(&install)))
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").stdin(Stdio::null()).output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
@@ -245,6 +304,11 @@ pub(crate) fn found(program: &str) -> Option<PathBuf> {
 
 /// Runs a quiet command to its end; what it says matters only when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    stdout(command).map(drop)
+}
+
+/// The same, with what it printed.
+pub(crate) fn stdout(command: &mut Command) -> Result<String> {
     let program = command.get_program().display().to_string();
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{program}`"))?;
@@ -254,5 +318,5 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it said nothing");
         return Err(anyhow!("`{program}` failed: {last}"));
     }
-    Ok(())
+    String::from_utf8(output.stdout).with_context(|| format!("`{program}` does not print UTF-8"))
 }
