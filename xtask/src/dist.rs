@@ -41,13 +41,13 @@ pub(crate) fn run(words: &[&str]) -> Result<ExitCode> {
     let wanted = |part: &str| named.is_empty() || named.contains(&part);
     let release = Release::new()?;
 
+    let mut made = check::Made::default();
     if named.is_empty() {
-        timed("deny", || deny::check().map(drop))?;
+        timed("deny", || deny::run().map(drop))?;
     }
     if wanted("--sbom") {
-        timed("bill of materials", || crates::write_bills(&release))?;
+        made.bills = timed("bill of materials", || crates::write_bills(&release))?;
     }
-    let mut made = check::Made::default();
     if ["--static", "--deb", "--zip", "--msi"].into_iter().any(wanted) {
         let tree = timed("Linux", || linux::tree(&release))?;
         if wanted("--static") {

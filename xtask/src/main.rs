@@ -21,7 +21,7 @@ use anyhow::{Context as _, Result, bail};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  ci            formatting, clippy, check, documentation, then all tests: what CI runs
+  ci            formatting, clippy, deny, check, documentation, then all tests: what CI runs
   check         the rules no compiler knows: crate edges, file lengths, unfinished code, documents
   test          install what the tests need, run them all, count passed, failed and skipped
   library       build libcertadm.so (our Certadm for this system) and its header into `target/library`
@@ -50,7 +50,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         ["windows"] => windows::run(),
         ["library"] => windows::library(),
         ["dist", words @ ..] => dist::run(words),
-        ["deny"] => deny::check(),
+        ["deny"] => deny::run(),
         ["bench", bench_args @ ..] => bench(bench_args),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

