@@ -65,7 +65,7 @@ fn alone(release: &Release, tarball: &Path) -> Result<()> {
     make(&root.join("tmp"))?;
     tools::run(Command::new("tar").arg("-xf").arg(tarball).arg("-C").arg(&root))?;
     let program = format!("/csbackup-{}-x86_64-linux/csbackup", release.version);
-    try_program(release, &mut || within(&root, &program))?;
+    try_program(release, || within(&root, &program))?;
     tools::clear(&root)
 }
 
@@ -85,7 +85,7 @@ fn debian(release: &Release, deb: &Path) -> Result<()> {
     tools::run(within(&root, "dpkg").args(["--install", "/csbackup.deb"]))?;
     let mode = tools::stdout(within(&root, "stat").args(["--format=%a %U", "/etc/csbackup"]))?;
     ensure!(mode.trim() == "700 root", "/etc/csbackup is `{}`, and must be `700 root`", mode.trim());
-    try_program(release, &mut || within(&root, "csbackup"))?;
+    try_program(release, || within(&root, "csbackup"))?;
     tools::run(within(&root, "dpkg").args(["--purge", "csbackup"]))?;
     same(&before, &contents(&root)?)?;
     tools::clear(&root)
@@ -130,7 +130,7 @@ fn within(root: &Path, program: &str) -> Command {
 }
 
 /// The version, and the main job from end to end.
-fn try_program(release: &Release, program: &mut dyn FnMut() -> Command) -> Result<()> {
+fn try_program(release: &Release, program: impl Fn() -> Command) -> Result<()> {
     let said = tools::stdout(program().arg("--version"))?;
     ensure!(said.trim() == format!("csbackup {}", release.version), "`--version` says `{}`", said.trim());
     tools::run(program().arg("demo")).context("the demo does not run")
@@ -222,7 +222,7 @@ fn wine(release: &Release, msi: &Path) -> Result<()> {
     for file in files.iter().filter_map(|file| file.split_once('/')).map(|(_, file)| file) {
         ensure!(folder.join(file).is_file(), "`{file}` is not installed");
     }
-    try_program(release, &mut || wine.command("C:\\Program Files\\csbackup\\csbackup.exe"))?;
+    try_program(release, || wine.command("C:\\Program Files\\csbackup\\csbackup.exe"))?;
 
     wine.msiexec("/x", &format!("{{{code}}}"))?;
     ensure!(!folder.exists(), "`{}` is left", folder.display());
