@@ -38,8 +38,10 @@ pub(super) fn build(release: &Release, tree: &Path) -> Result<PathBuf> {
     let mut wixl = Command::new("wixl");
     wixl.args(["--arch", "x64", "-D", &format!("Version={version}")])
         .args(["-D", &format!("ProductCode={}", product_code(release)?)])
-        .args(["-D", &format!("Source={}", tree.display()), "--output"])
+        // It finds no file by an absolute path.
+        .args(["-D", "Source=.", "--output"])
         .arg(&file)
+        .current_dir(tree)
         .arg(tools::workspace().join(DEFINITION))
         .arg(&documents);
     tools::run(&mut wixl)?;
