@@ -143,12 +143,16 @@ impl Release {
 /// The crate of the program.
 const PROGRAM: &str = "csbackup-cli";
 
-/// Documents, licences and the licences of what is linked in.
+/// A configuration with comments, in each package.
+const EXAMPLE: &str = "examples/csbackup.toml";
+
+/// Documents, an example, licences and the licences of what is linked in.
 fn documents(to: &Path, target: &str) -> Result<()> {
     let root = tools::workspace();
     for name in ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"] {
         copy(&root.join(name), &to.join(name))?;
     }
+    copy(&root.join("crates/csbackup-cli/src/config/example.toml"), &to.join(EXAMPLE))?;
     let docs = root.join("docs");
     for entry in fs::read_dir(&docs).with_context(|| format!("cannot list `{}`", docs.display()))? {
         let file = entry.with_context(|| format!("cannot list `{}`", docs.display()))?.path();

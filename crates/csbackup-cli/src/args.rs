@@ -8,10 +8,12 @@ use csbackup::{Requested, VerifyLevel};
 
 mod archive;
 mod copy;
+mod crl;
 mod drill;
 mod generate;
 mod key;
 mod look;
+mod operate;
 mod place;
 mod repository;
 mod restore;
@@ -21,10 +23,12 @@ mod upkeep;
 
 pub(crate) use archive::ArchiveAccess;
 pub(crate) use copy::{Copies, Copy, SetsAt};
+pub(crate) use crl::{Crl, CrlExtend};
 pub(crate) use drill::{Drill, Point, ScratchArgs};
 pub(crate) use generate::Generate;
 pub(crate) use key::KeyArgs;
 pub(crate) use look::*;
+pub(crate) use operate::{ConfigCommand, Run, Schedule, ScheduleInstall, UnitPlace, Watch};
 pub(crate) use place::{Ca as TheCa, Library, Logon, PasswordSource, Place, Shares};
 pub(crate) use repository::*;
 pub(crate) use restore::{Part, Restore, RestoreWhich};
@@ -35,6 +39,9 @@ pub(crate) use upkeep::*;
 /// Backup and recovery of Microsoft certification authorities (AD CS).
 #[derive(Debug, Parser)]
 #[command(name = "csbackup", version, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    after_help = "With a csbackup.toml every command takes `--ca NAME` in place of all that the file says of that CA."
+)]
 pub(crate) struct Args {
     /// One JSON object per line on stdout instead of text
     #[arg(long, global = true)]
@@ -47,6 +54,11 @@ pub(crate) struct Args {
     /// Tell on stderr what happens on the network; CSBACKUP_LOG chooses more finely
     #[arg(long, global = true)]
     pub(crate) verbose: bool,
+
+    /// The configuration; without this CSBACKUP_CONFIG names it, or it is /etc/csbackup/csbackup.toml (on Windows
+    /// csbackup\csbackup.toml below %ProgramData%)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -101,6 +113,19 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Show headers, pages, trees, tables and logs, for experts
     Dump(Dump),
+    /// Revocation lists on the bad day
+    #[command(subcommand)]
+    Crl(Crl),
+    /// Do what is due for the CAs of csbackup.toml: backups, drills, forgetting
+    Run(Run),
+    /// Go on doing what is due, as soon as it is, until Ctrl-C or SIGTERM
+    Watch(Watch),
+    /// Have the system start `run` by itself
+    #[command(subcommand)]
+    Schedule(Schedule),
+    /// The configuration: check it, show it, begin one
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Back up, damage, verify and restore an embedded CA in a temporary folder
     Demo(Demo),
     /// Serve an embedded CA on the network until Ctrl-C or SIGTERM

@@ -18,8 +18,8 @@ use crate::road::Road;
 use crate::rows::Rows;
 use crate::sets::Kept;
 use crate::{
-    authority, copy, demo, doctor, drill, dump, generate, key, look, ping, report, repository, restore,
-    serve, upkeep, windows,
+    authority, config, copy, crl, demo, doctor, drill, dump, generate, key, look, ping, report, repository,
+    restore, run, schedule, serve, upkeep, windows,
 };
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
@@ -47,6 +47,11 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Copy(args) => copy::copy(args, printer),
         Command::Doctor(args) => doctor::doctor(args, printer),
         Command::Dump(args) => dump::dump(args, printer),
+        Command::Crl(command) => crl::crl(command, printer),
+        Command::Run(run) => run::run(run, args.config.as_deref(), printer),
+        Command::Watch(watch) => run::watch(watch, args.config.as_deref(), printer),
+        Command::Schedule(command) => schedule::schedule(command, args.config.as_deref(), printer),
+        Command::Config(command) => config::command(command, args.config.as_deref(), printer),
         Command::Demo(args) => demo::demo(args, printer),
         Command::Ping(args) => ping::ping(args, printer),
         Command::Serve(args) => serve::serve(args, printer),

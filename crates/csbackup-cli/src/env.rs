@@ -19,6 +19,13 @@ pub(crate) const REPO_PASSWORD: &str = "CSBACKUP_REPO_PASSWORD";
 pub(crate) const COPY_REPO_PASSWORD: &str = "CSBACKUP_COPY_REPO_PASSWORD";
 /// The password that a repository is to have, where no option says where it is.
 pub(crate) const NEW_REPO_PASSWORD: &str = "CSBACKUP_NEW_REPO_PASSWORD";
+/// The configuration, where `--config` does not name it.
+pub(crate) const CONFIG: &str = "CSBACKUP_CONFIG";
+/// How the variables begin that stand for keys of a CA in the configuration: its name and the key follow, in
+/// upper case, with `_` for `-` and `.`.
+pub(crate) const OF_CA: &str = "CSBACKUP_CA_";
+/// Folder of what `run` remembers between runs; systemd names it STATE_DIRECTORY.
+pub(crate) const STATE_DIR: &str = "CSBACKUP_STATE_DIR";
 /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`.
 pub(crate) const LOG: &str = "CSBACKUP_LOG";
 /// Set to anything: no colours.

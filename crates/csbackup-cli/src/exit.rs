@@ -12,12 +12,14 @@ use csra_client::Error as WireError;
 use dtyp::HResult;
 
 use crate::args::Args;
+use crate::config::ConfigError;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
     Failed = 1,
+    Usage = 2,
     Incomplete = 3,
     Damage = 4,
     NotTruncated = 5,
@@ -43,6 +45,32 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// That of a run of this program, which may have been killed.
+    pub(crate) fn of_run(code: Option<i32>) -> Self {
+        const ALL: [Exit; 17] = [
+            Exit::Done,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Incomplete,
+            Exit::Damage,
+            Exit::NotTruncated,
+            Exit::TruncationUnknown,
+            Exit::NoRepository,
+            Exit::Locked,
+            Exit::WrongPassword,
+            Exit::Full,
+            Exit::ReadOnly,
+            Exit::OtherCa,
+            Exit::Unreachable,
+            Exit::Refused,
+            Exit::Busy,
+            Exit::Cancelled,
+        ];
+        ALL.into_iter().find(|exit| code == Some(i32::from(exit.number()))).unwrap_or(Exit::Failed)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.number())
@@ -60,6 +88,18 @@ impl std::fmt::Display for NoRepository {
 }
 
 impl std::error::Error for NoRepository {}
+
+/// Why a run ends, with its code: a clause.
+#[derive(Debug)]
+pub(crate) struct Stopped(pub(crate) Exit, pub(crate) String);
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.1)
+    }
+}
+
+impl std::error::Error for Stopped {}
 
 /// Nothing came of a replay: a clause that says so. The findings are told before.
 #[derive(Debug)]
@@ -85,6 +125,12 @@ pub(crate) fn code_of(error: &anyhow::Error) -> Exit {
     }
     if error.downcast_ref::<NotRecovered>().is_some() {
         return Exit::Damage;
+    }
+    if let Some(Stopped(code, _)) = error.downcast_ref() {
+        return *code;
+    }
+    if error.downcast_ref::<ConfigError>().is_some() {
+        return Exit::Usage;
     }
     if let Some(error) = error.downcast_ref::<WireError>() {
         return code_of_wire(error);

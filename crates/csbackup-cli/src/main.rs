@@ -5,7 +5,9 @@ mod archive;
 mod args;
 mod authority;
 mod commands;
+mod config;
 mod copy;
+mod crl;
 mod demo;
 mod doctor;
 mod drill;
@@ -26,8 +28,11 @@ mod repository;
 mod restore;
 mod road;
 mod rows;
+mod run;
+mod schedule;
 mod serve;
 mod sets;
+mod state;
 mod upkeep;
 mod windows;
 
@@ -39,7 +44,18 @@ use crate::args::Args;
 use crate::printer::Printer;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = match parsed() {
+        Ok(args) => args,
+        Err(error) => {
+            if let Some(error) = error.downcast_ref::<clap::Error>() {
+                error.exit();
+            }
+            let code = exit::code_of(&error);
+            let is_json = std::env::args_os().any(|word| word == "--json");
+            Printer::new(is_json, false).error(&error, &[], code);
+            return code.into();
+        }
+    };
     let printer = Printer::new(args.json, args.quiet);
     let ended = log::start(&args).and_then(|()| commands::run(&args, &printer));
     windows::record(&args, &ended);
@@ -54,4 +70,10 @@ fn main() -> ExitCode {
             code.into()
         }
     }
+}
+
+/// What was typed, with what the configuration says of a CA that was named.
+fn parsed() -> anyhow::Result<Args> {
+    let expanded = config::expand(std::env::args_os().collect())?;
+    Args::try_parse_from(&expanded.args).map_err(|error| expanded.explain(error))
 }

@@ -9,11 +9,12 @@ use certadm::Authority;
 use csbackup::manifest::FILE_NAME;
 use csbackup::{
     Error, Lock, Manifest, Medium, Note, NoteBody, ReadBack, ReadExtent, SetId, SetPath, SetWriter,
-    SharedSource, StoreTrouble, StoredSet, safe_name,
+    SharedSource, Stamp, StoreTrouble, StoredSet, safe_name,
 };
+use rustic_core::FileType;
 use rustic_core::repofile::SnapshotFile;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, cause};
 use crate::heal::Gone;
 use crate::identity::{self, Identity};
 use crate::init::init;
@@ -340,6 +341,20 @@ impl Medium for Repositories {
         let (opened, node) = self.node_of(set, path)?;
         let placed = Placed::new(opened.indexed()?, &node).map_err(|error| error.at(&opened.place))?;
         Ok(Box::new(placed))
+    }
+
+    /// Sets and notes are snapshots, whose names are hashes: to list them takes no key.
+    fn stamp(&self, ca: &Authority) -> Result<Option<Stamp>, Error> {
+        let folder = safe_name(&ca.name);
+        let store = store::open(&self.location, &folder, &self.options)?;
+        let listed = guard(|| {
+            let listed = store.list_with_size(FileType::Snapshot);
+            listed.map_err(|error| cause("list the snapshots", &error))
+        });
+        let listed = listed.map_err(|error| error.at(&self.place(&folder)))?;
+        // Every repository has one that tells whose it is: opening says what is wrong here.
+        let entries = listed.iter().map(|(id, size)| format!("{} {size}", id.to_hex().as_str()));
+        Ok((!listed.is_empty()).then(|| Stamp::of(entries)))
     }
 
     fn append(&self, set: &StoredSet, note: Note) -> Result<(), Error> {

@@ -15,6 +15,7 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use beside::Beside;
+pub(crate) use beside::shown;
 use certadm::{Authority, BackupType, CertServer, ServerState};
 use collect::Collect;
 pub(crate) use collect::{CONFIG_FOLDER, DATABASE_FOLDER, timeline_of};
@@ -23,6 +24,7 @@ pub use copies::FarCopy;
 use dtyp::HResult;
 use hoarding::Hoarding;
 pub use host::OnHost;
+pub(crate) use renewed::unsaved;
 
 use crate::catalogue::{Catalogue, SetState};
 use crate::chain::{ChainLogs, Misfit};

@@ -14,7 +14,7 @@ use certadm::Authority;
 
 use crate::durable::{create_durable, sync_directory};
 use crate::manifest::{self, Manifest, SetId};
-use crate::medium::{FileSink, Lock, Medium, SetWriter, StoredSet};
+use crate::medium::{FileSink, Lock, Medium, SetWriter, Stamp, StoredSet};
 use crate::note::Note;
 use crate::source::{FileSource, SharedSource};
 use crate::{Error, SetPath, durable, safe_name};
@@ -148,6 +148,19 @@ impl Medium for Directory {
 
     fn source(&self, set: &StoredSet, path: &SetPath) -> Result<SharedSource, Error> {
         Ok(Box::new(FileSource::open(&path.below(&self.path_of(set)))?))
+    }
+
+    /// What is published never changes, but somebody's hand may spoil it: the manifests are looked at, too.
+    fn stamp(&self, ca: &Authority) -> Result<Option<Stamp>, Error> {
+        let folder = self.ca_folder(ca);
+        let mut entries = Vec::new();
+        for id in subfolders(&folder)?.iter().filter_map(|name| SetId::parse(name)) {
+            let manifest = folder.join(id.as_str()).join(manifest::FILE_NAME);
+            for path in [manifest, folder.join(format!("{id}.{NOTES}"))] {
+                entries.push(format!("{} {}", path.display(), size_and_time(&path)?));
+            }
+        }
+        Ok(Some(Stamp::of(entries)))
     }
 
     fn append(&self, set: &StoredSet, note: Note) -> Result<(), Error> {
@@ -304,6 +317,15 @@ fn may_be_made(root: &Path) -> io::Result<()> {
     }
     let text = "it is not there, and nothing is where it would be made: is its disk mounted? if so, make the folder by hand";
     Err(io::Error::new(io::ErrorKind::NotFound, text))
+}
+
+/// Size and time of the last change of a file, or that it is not there.
+fn size_and_time(path: &Path) -> Result<String, Error> {
+    match fs::metadata(path) {
+        Ok(file) => Ok(format!("{} {:?}", file.len(), file.modified().ok())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok("-".to_owned()),
+        Err(error) => Err(Error::io("list", path)(error)),
+    }
 }
 
 fn subfolders(path: &Path) -> Result<Vec<String>, Error> {

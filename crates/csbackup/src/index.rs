@@ -21,6 +21,7 @@ mod overview;
 mod read;
 
 pub use build::IndexBuilder;
+pub(crate) use build::private_directory;
 pub use of_look::index_of;
 pub use overview::{CrlState, Overview};
 pub use read::{Index, IndexRows};

@@ -141,7 +141,7 @@ fn identity(spki: &[u8]) -> String {
     hex(&Sha256::digest(spki))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -28,6 +28,7 @@ mod restore;
 mod retention;
 mod session;
 mod source;
+pub mod status;
 mod transfer;
 mod trouble;
 mod verify;
@@ -45,7 +46,7 @@ pub use index::{CrlState, Index, IndexBuilder, IndexKey, IndexRows, Overview, in
 pub use keys::KeyPassword;
 pub use look::*;
 pub use manifest::{FindingEntry, Manifest, SetId};
-pub use medium::{FileSink, Lock, Medium, ReadBack, SetWriter, StoredSet};
+pub use medium::{FileSink, Lock, Medium, ReadBack, SetWriter, Stamp, StoredSet};
 pub use names::{SetPath, safe_name, shown_name};
 pub use note::{
     DrillContent, DrillOutcome, DrillRecord, LogRange, Note, NoteBody, ReadExtent, TruncationOutcome,

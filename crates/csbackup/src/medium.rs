@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use certadm::Authority;
+use serde::{Deserialize, Serialize};
 
 use crate::manifest::{Manifest, SetId};
 use crate::note::{DrillRecord, Note, NoteBody, ReadExtent};
@@ -69,6 +70,15 @@ pub trait Medium {
     /// The medium's.
     fn source(&self, set: &StoredSet, path: &SetPath) -> Result<SharedSource, Error>;
 
+    /// What the sets and notes of a CA can be recognised by, without reading them: where it is the same as
+    /// before, so are they. `None` where that cannot be had cheaply.
+    ///
+    /// # Errors
+    /// The medium cannot be listed.
+    fn stamp(&self, _ca: &Authority) -> Result<Option<Stamp>, Error> {
+        Ok(None)
+    }
+
     /// Appends a note as it is; durable when it returns.
     ///
     /// # Errors
@@ -91,6 +101,24 @@ pub trait Medium {
     /// # Errors
     /// The medium's.
     fn forget(&self, sets: &[&StoredSet]) -> Result<(), Error>;
+}
+
+/// A hash of the names (and where they can change, sizes and times) of all sets and notes of a CA.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Stamp(String);
+
+impl Stamp {
+    /// Of these entries, in any order.
+    pub fn of(entries: impl IntoIterator<Item = String>) -> Self {
+        let mut entries: Vec<String> = entries.into_iter().collect();
+        entries.sort_unstable();
+        let mut hash = blake3::Hasher::new();
+        for entry in &entries {
+            hash.update(&(entry.len() as u64).to_le_bytes()).update(entry.as_bytes());
+        }
+        Self(hash.finalize().to_hex().to_string())
+    }
 }
 
 /// The lock of a CA, held until it is dropped.

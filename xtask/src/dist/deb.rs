@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use super::{Release, copy, make, windows, write};
+use super::{EXAMPLE, Release, copy, make, windows, write};
 use crate::tools;
 
 /// The first revision of each version: the package is built anew only with a new version.
@@ -58,9 +58,12 @@ fn stage(release: &Release, tree: &Path, root: &Path) -> Result<()> {
     for file in windows::files(&tree.join("docs"))? {
         copy(&tree.join("docs").join(&file), &doc.join("docs").join(&file))?;
     }
-    for (from, to) in
-        [("README.md", "README.md"), ("CHANGELOG.md", "changelog"), ("THIRD-PARTY.txt", "THIRD-PARTY.txt")]
-    {
+    for (from, to) in [
+        ("README.md", "README.md"),
+        (EXAMPLE, EXAMPLE),
+        ("CHANGELOG.md", "changelog"),
+        ("THIRD-PARTY.txt", "THIRD-PARTY.txt"),
+    ] {
         copy(&tree.join(from), &doc.join(to))?;
     }
     write(&doc.join("copyright"), &copyright(tree)?)?;

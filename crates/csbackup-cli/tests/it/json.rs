@@ -76,7 +76,32 @@ fn runs() -> Vec<Run> {
     lost.fault(Call::BackupTruncateLogs, Fault::LostReply);
     runs.push(lost.backup(&["--json"]).exits(6));
     runs.extend(into_a_ca());
+    runs.extend(operated());
     runs
+}
+
+/// With a configuration.
+fn operated() -> Vec<Run> {
+    let world = World::new();
+    let root = world.path("").display().to_string();
+    let text = format!(
+        "[ca.a]\nca-dir = '{root}/ca'\nca-name = 'ExampleCA'\ndir = '{root}/sets'\n[ca.a.policy]\ndrill = '1d'\n"
+    );
+    fs::write(world.path("c.toml"), text).expect("write the configuration");
+    let run = |args: &[&str]| world.run(&[args, &["--config", "c.toml", "--json"]].concat()).exits(0);
+    let units = ["--unit-dir", "units"];
+    run(&["backup", "--ca", "a"]);
+    vec![
+        run(&["crl", "extend", "latest", "--ca", "a"]),
+        run(&["config", "check"]),
+        run(&["config", "show"]),
+        run(&["config", "example"]),
+        run(&["run", "--dry-run"]),
+        run(&["run"]),
+        run(&[&["schedule", "show"], &units[..]].concat()),
+        run(&[&["schedule", "install"], &units[..]].concat()),
+        run(&[&["schedule", "remove"], &units[..]].concat()),
+    ]
 }
 
 /// What is done with sets and repositories later.

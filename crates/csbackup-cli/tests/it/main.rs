@@ -1,7 +1,9 @@
 //! The real program, as an operator or a script runs it.
 
 mod archive;
+mod config;
 mod copies;
+mod crl;
 mod demo;
 mod doctor;
 mod drill;
@@ -29,6 +31,7 @@ mod repository;
 mod restore;
 mod review;
 mod round_trip;
+mod run;
 mod serve;
 #[cfg(unix)]
 mod smb;

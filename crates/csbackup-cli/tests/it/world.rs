@@ -76,6 +76,7 @@ fn program(folder: &Path, args: &[&str]) -> Command {
         "CSBACKUP_NEW_REPO_PASSWORD",
         "CSBACKUP_COPY_REPO_PASSWORD",
         "CSBACKUP_LOG",
+        "CSBACKUP_CONFIG",
         "KRB5_CONFIG",
         "KRB5CCNAME",
     ] {
@@ -83,6 +84,7 @@ fn program(folder: &Path, args: &[&str]) -> Command {
     }
     // What is kept of sets is not kept in anybody's home.
     command.env("CSBACKUP_CACHE_DIR", folder.join("cache"));
+    command.env("CSBACKUP_STATE_DIR", folder.join("state"));
     // Nobody's keyring is asked.
     command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
     command

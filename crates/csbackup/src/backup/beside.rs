@@ -194,7 +194,7 @@ impl Beside {
 }
 
 /// A certificate as operators know it.
-pub(super) fn shown(certificate: &CertificateKey) -> String {
+pub(crate) fn shown(certificate: &CertificateKey) -> String {
     let CertificateKey { index, subject, serial, thumbprint, valid_from, .. } = certificate;
     let subject = shown_name(subject);
     format!(

@@ -11,6 +11,32 @@ pub(super) fn warn(catalogue: &Catalogue, beside: &Beside, on_host: bool, observ
     if beside.keys_asked || beside.certificates.is_empty() {
         return;
     }
+    let Unsaved { last, open } = unsaved(catalogue, &beside.certificates);
+    match (last, open.as_slice()) {
+        (_, []) => {}
+        (None, [first, ..]) => {
+            let hardware = open.iter().find(|certificate| certificate.kind == Some(KeptIn::Hardware));
+            let advice = advice(hardware.unwrap_or(first), on_host);
+            observer.warning(&format!("no key of this CA was ever saved here: {advice}"));
+        }
+        (Some(last), open) => {
+            for certificate in open {
+                observer.warning(&renewed(certificate, last, on_host));
+            }
+        }
+    }
+}
+
+/// Keys of which no set is known to have them.
+pub(crate) struct Unsaved<'a> {
+    /// The last set that tells of saved keys.
+    pub(crate) last: Option<&'a StoredSet>,
+    /// Whose they are.
+    pub(crate) open: Vec<&'a CertificateKey>,
+}
+
+/// Which of the keys of these certificates no set has.
+pub(crate) fn unsaved<'a>(catalogue: &'a Catalogue, certificates: &'a [CertificateKey]) -> Unsaved<'a> {
     // A set that the medium did not keep is no place for a key.
     let sets = || catalogue.sets().iter().rev().filter(|set| catalogue.state(set) != SetState::Misread);
     let settled = |certificate: &&CertificateKey| {
@@ -26,22 +52,9 @@ pub(super) fn warn(catalogue: &Catalogue, beside: &Beside, on_host: bool, observ
     let may_be_imported = |certificate: &&CertificateKey| {
         imported.is_some_and(|set| certificate.valid_from <= set.manifest.started)
     };
-    let open: Vec<&CertificateKey> =
-        beside.certificates.iter().filter(|c| !settled(c) && !may_be_imported(c)).collect();
+    let open = certificates.iter().filter(|c| !settled(c) && !may_be_imported(c)).collect();
     let recorded = sets().find(|set| set.manifest.keys.iter().flatten().any(is_settled));
-    match (recorded.or(imported), open.as_slice()) {
-        (_, []) => {}
-        (None, [first, ..]) => {
-            let hardware = open.iter().find(|certificate| certificate.kind == Some(KeptIn::Hardware));
-            let advice = advice(hardware.unwrap_or(first), on_host);
-            observer.warning(&format!("no key of this CA was ever saved here: {advice}"));
-        }
-        (Some(last), open) => {
-            for certificate in open {
-                observer.warning(&renewed(certificate, last, on_host));
-            }
-        }
-    }
+    Unsaved { last: recorded.or(imported), open }
 }
 
 /// Saved, or known to be where no program of ours can save it.

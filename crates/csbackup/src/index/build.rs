@@ -188,14 +188,14 @@ impl Pending {
 const BLOCK: usize = 64 << 10;
 
 #[cfg(unix)]
-fn private_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// The profile of a user is private on Windows.
 #[cfg(not(unix))]
-fn private_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn private_directory(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
