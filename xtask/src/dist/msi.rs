@@ -69,7 +69,7 @@ pub(super) fn product_code(release: &Release) -> Result<String> {
     Ok(format!("{a}-{b}-8{c}-8{d}-{e}").to_uppercase())
 }
 
-/// All files of the tree but the program, as components of one group.
+/// All files of the tree but the program, as components of one group. Windows wants a short name before a long one.
 fn group(tree: &Path) -> Result<String> {
     let files = windows::files(tree)?;
     let mut folders: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
@@ -81,12 +81,12 @@ fn group(tree: &Path) -> Result<String> {
         folders.entry(folder).or_default().push((number, name));
     }
     let (mut content, mut group) = (String::new(), String::new());
-    for (folder, names) in folders {
+    for (place, (folder, names)) in folders.into_iter().enumerate() {
         let mut components = String::new();
         for (number, name) in names {
             let path = Path::new(folder).join(name);
             components.push_str(&format!(
-                "<Component Id=\"c{number}\" Guid=\"*\" Win64=\"yes\"><File Id=\"f{number}\" Name=\"{name}\" \
+                "<Component Id=\"c{number}\" Guid=\"*\" Win64=\"yes\"><File Id=\"f{number}\" Name=\"F{number}|{name}\" \
                  Source=\"$(var.Source)/{}\" KeyPath=\"yes\"/></Component>\n",
                 path.display()
             ));
@@ -96,7 +96,7 @@ fn group(tree: &Path) -> Result<String> {
             content.push_str(&components);
         } else {
             content.push_str(&format!(
-                "<Directory Id=\"d_{folder}\" Name=\"{folder}\">\n{components}</Directory>\n"
+                "<Directory Id=\"d{place}\" Name=\"D{place}|{folder}\">\n{components}</Directory>\n"
             ));
         }
     }
