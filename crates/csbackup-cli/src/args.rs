@@ -28,7 +28,7 @@ pub(crate) use drill::{Drill, Point, ScratchArgs};
 pub(crate) use generate::Generate;
 pub(crate) use key::KeyArgs;
 pub(crate) use look::*;
-pub(crate) use operate::{ConfigCommand, Run, Schedule, ScheduleInstall, UnitPlace, Watch};
+pub(crate) use operate::{ConfigCommand, Run, Schedule, ScheduleInstall, Status, UnitPlace, Watch};
 pub(crate) use place::{Ca as TheCa, Library, Logon, PasswordSource, Place, Shares};
 pub(crate) use repository::*;
 pub(crate) use restore::{Part, Restore, RestoreWhich};
@@ -118,6 +118,8 @@ pub(crate) enum Command {
     Crl(Crl),
     /// Do what is due for the CAs of csbackup.toml: backups, drills, forgetting
     Run(Run),
+    /// How each CA of csbackup.toml stands, judged from its sets: 0 ok, 1 warning, 2 critical, 3 unknown
+    Status(Status),
     /// Go on doing what is due, as soon as it is, until Ctrl-C or SIGTERM
     Watch(Watch),
     /// Have the system start `run` by itself

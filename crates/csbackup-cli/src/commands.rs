@@ -19,7 +19,7 @@ use crate::rows::Rows;
 use crate::sets::Kept;
 use crate::{
     authority, config, copy, crl, demo, doctor, drill, dump, generate, key, look, ping, report, repository,
-    restore, run, schedule, serve, upkeep, windows,
+    restore, run, schedule, serve, status, upkeep, windows,
 };
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
@@ -49,6 +49,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Dump(args) => dump::dump(args, printer),
         Command::Crl(command) => crl::crl(command, printer),
         Command::Run(run) => run::run(run, args.config.as_deref(), printer),
+        Command::Status(status) => status::status(status, args.config.as_deref(), printer),
         Command::Watch(watch) => run::watch(watch, args.config.as_deref(), printer),
         Command::Schedule(command) => schedule::schedule(command, args.config.as_deref(), printer),
         Command::Config(command) => config::command(command, args.config.as_deref(), printer),

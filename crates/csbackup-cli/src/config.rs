@@ -14,7 +14,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) use expand::{NAMES, expand, unknown};
+pub(crate) use expand::{NAMES, expand, parsed, unknown};
 pub(crate) use inspect::command;
 pub(crate) use policy::{RunPolicy, age};
 

@@ -73,7 +73,7 @@ fn note(
     printer: Printer,
 ) -> Option<Note> {
     let mut own = None;
-    for (id, body) in report.notes(&set.id) {
+    for (id, body) in report.notes(catalogue, set) {
         let of = catalogue.sets().iter().find(|other| other.folder == set.folder && other.id == id);
         let note = Note::now(body);
         match of.map_or(Ok(()), |of| medium.append(of, note.clone())) {

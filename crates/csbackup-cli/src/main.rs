@@ -33,6 +33,7 @@ mod schedule;
 mod serve;
 mod sets;
 mod state;
+mod status;
 mod upkeep;
 mod windows;
 

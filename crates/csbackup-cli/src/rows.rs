@@ -83,7 +83,7 @@ impl<'l> Rows<'l> {
 }
 
 /// Where indexes are kept: `CSBACKUP_CACHE_DIR`, or a folder of ours in the user's cache directory.
-fn cache() -> Option<PathBuf> {
+pub(crate) fn cache() -> Option<PathBuf> {
     let of = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(own) = of("CSBACKUP_CACHE_DIR") {
         return Some(own);

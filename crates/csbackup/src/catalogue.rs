@@ -10,7 +10,7 @@ use crate::backup::widest;
 use crate::import::UNKNOWN_HOST;
 use crate::manifest::{Kind, Manifest, SetId, Severity, Source};
 use crate::medium::{Medium, ReadBack, StoredSet};
-use crate::note::{DrillOutcome, NoteBody, TruncationOutcome};
+use crate::note::{NoteBody, TruncationOutcome};
 use crate::verify::VerifyLevel;
 
 /// The sets of a medium (of one CA, or of all), oldest first, with what each is worth.
@@ -348,16 +348,6 @@ fn end_of(manifest: &Manifest) -> Option<(&str, u32)> {
 /// looks at something else than a verification.
 fn verified(set: &StoredSet) -> Option<Severity> {
     let (mut last, mut found) = (VerifyLevel::Stream, None);
-    let drills = set.notes.iter().filter_map(|note| match &note.body {
-        NoteBody::Drilled(drill) => Some(drill.outcome),
-        _ => None,
-    });
-    // One that could not do all of it takes nothing back.
-    let drilled = drills.fold(None, |failed, outcome| match outcome {
-        DrillOutcome::Failed => Some(true),
-        DrillOutcome::Passed => Some(false),
-        DrillOutcome::Incomplete => failed,
-    });
     for note in &set.notes {
         if let NoteBody::Verified { level, worst, .. } = note.body
             && (level >= last || worst == Some(Severity::Error))
@@ -365,5 +355,5 @@ fn verified(set: &StoredSet) -> Option<Severity> {
             (last, found) = (level, worst);
         }
     }
-    found.max(drilled.filter(|failed| *failed).map(|_| Severity::Error))
+    found.max((!set.failed_drills().is_empty()).then_some(Severity::Error))
 }

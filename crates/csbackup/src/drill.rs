@@ -15,7 +15,7 @@ use crate::manifest::{FindingEntry, SetId, Severity};
 use crate::medium::{Medium, StoredSet};
 use crate::note::{DrillContent, DrillOutcome, DrillRecord, NoteBody, ReadExtent};
 use crate::place::Folder;
-use crate::recover::{Recovery, Scratch, Supply, Until, recover_all};
+use crate::recover::{Kept, Recovery, Scratch, Supply, Until, recover_all};
 use crate::source::SharedSource;
 use crate::verify::{Proof, against_manifest, verify_recovered};
 use crate::{Catalogue, Error, Observer, Overview, Recovered, Step};
@@ -61,13 +61,13 @@ impl DrillReport {
 
     /// How it ended, in a word.
     pub fn outcome(&self) -> DrillOutcome {
-        let worst = self.worst();
-        if worst == Some(Severity::Error) {
+        let is_error = |finding: &&FindingEntry| finding.severity == Severity::Error;
+        let mut errors = self.findings.iter().filter(is_error);
+        // What is out of reach today may be good.
+        if errors.any(|finding| finding.code != "file-unreadable") {
             return DrillOutcome::Failed;
         }
-        let told = |finding: &FindingEntry| {
-            matches!(&*finding.code, "drill-content" | "drill-crl" | "drill-gap" | "logs-go-on")
-        };
+        let told = |finding: &FindingEntry| TOLD.contains(&finding.code.as_str());
         let is_whole =
             !self.proofs.is_empty() && self.recovered.lost.is_none() && !self.findings.iter().any(told);
         if is_whole { DrillOutcome::Passed } else { DrillOutcome::Incomplete }
@@ -89,12 +89,13 @@ impl DrillReport {
             worst,
             findings: self.findings.len(),
             detail: first.map(|finding| finding.text.clone()),
+            of: None,
         }
     }
 
-    /// What is to be noted, and beside which set: a set that is at fault for others is told itself. Nothing of a
-    /// drill that could not read all, or that did not go to the end.
-    pub fn notes(&self, set: &SetId) -> Vec<(SetId, NoteBody)> {
+    /// What is to be noted, and beside which set: where another one is at fault that the drilled one continues, both
+    /// are told. Nothing of a drill that could not read all, or that did not go to the end.
+    pub fn notes(&self, catalogue: &Catalogue, set: &StoredSet) -> Vec<(SetId, NoteBody)> {
         if !self.misread.is_empty() {
             let detail = || Some("found by `csbackup drill`".to_owned());
             let body = || NoteBody::ReadBack { good: false, extent: ReadExtent::Full, detail: detail() };
@@ -103,13 +104,22 @@ impl DrillReport {
         if self.unread || self.until != Until::End {
             return Vec::new();
         }
-        let mut record = self.record();
-        let other = self.culprit.as_ref().filter(|id| *id != set && record.outcome == DrillOutcome::Failed);
-        if other.is_some() {
-            let detail = record.detail.unwrap_or_default();
-            record.detail = Some(format!("drill of {set}: {detail}"));
-        }
-        vec![(other.unwrap_or(set).clone(), NoteBody::Drilled(record))]
+        let record = self.record();
+        let chain = catalogue.chain(set).unwrap_or_default();
+        let concerns = |other: &&&StoredSet| match record.outcome {
+            DrillOutcome::Failed => self.culprit.as_ref() == Some(&other.id),
+            DrillOutcome::Passed => other.failed_drills().contains(&Some(&set.id)),
+            DrillOutcome::Incomplete => false,
+        };
+        let others = chain.iter().filter(|other| other.id != set.id).filter(concerns);
+        let of = |other: &&StoredSet| {
+            let detail = record.detail.as_ref().map(|detail| format!("drill of {}: {detail}", set.id));
+            let record = DrillRecord { detail, of: Some(set.id.clone()), ..record.clone() };
+            (other.id.clone(), NoteBody::Drilled(record))
+        };
+        let mut notes: Vec<_> = others.map(of).collect();
+        notes.push((set.id.clone(), NoteBody::Drilled(record.clone())));
+        notes
     }
 }
 
@@ -129,14 +139,13 @@ pub fn drill_set(
     let mut published = Vec::new();
     let mut drill =
         drill(&supply, options, &mut |path, crl| published.push((path.to_owned(), crl)), observer)?;
-    let chain = catalogue.chain(set)?;
-    drill.report.tell(compare::gaps(&chain).collect(), observer);
+    drill.report.tell(compare::gaps(&catalogue.chain(set)?), observer);
     if let Some(look) = drill.look.as_ref().filter(|_| options.until == Until::End) {
         let mut findings = compare::crls(look, &published);
         findings.extend(compare::vanished(look, catalogue, set));
         drill.report.tell(findings, observer);
     }
-    Ok(drill.report)
+    drill.into_report()
 }
 
 /// Drills a folder with a database and its logs: a backup of another tool, a copy of a CA's own folder. The
@@ -150,17 +159,38 @@ pub fn drill_folder(
     options: &DrillOptions,
     observer: &dyn Observer,
 ) -> Result<DrillReport, Error> {
-    let mut report = drill(&Supply::of_folder(folder, logs)?, options, &mut |_, _| (), observer)?.report;
+    let mut drill = drill(&Supply::of_folder(folder, logs)?, options, &mut |_, _| (), observer)?;
     if !folder.single {
-        report.tell(against_manifest(folder, observer)?, observer);
+        drill.report.tell(against_manifest(folder, observer)?, observer);
     }
-    Ok(report)
+    drill.into_report()
 }
+
+/// Findings with which a drill is not whole.
+const TOLD: [&str; 8] = [
+    "drill-content",
+    "drill-crl",
+    "drill-gap",
+    "drill-no-crl",
+    "file-unreadable",
+    "log-duplicate",
+    "log-foreign",
+    "logs-go-on",
+];
 
 /// A drill, and the database that came of it.
 struct Drilled {
     report: DrillReport,
     look: Option<Look>,
+    kept: Option<Kept>,
+}
+
+impl Drilled {
+    /// Gives the database its name, last of all: where the drill came to no end, there is none.
+    fn into_report(mut self) -> Result<DrillReport, Error> {
+        self.report.kept = self.kept.map(Kept::keep).transpose()?;
+        Ok(self.report)
+    }
 }
 
 fn drill(
@@ -187,16 +217,15 @@ fn drill(
         until: options.until,
     };
     report.tell(findings, observer);
-    let Some(database) = database else { return Ok(Drilled { report, look: None }) };
+    let Some(database) = database else { return Ok(Drilled { report, look: None, kept: None }) };
+    if kept.is_some() {
+        database.sync()?;
+    }
     observer.step(&Step::Recovered);
     let database = Arc::new(database);
     let verified = verify_recovered(&supply.place, &database, observer)?;
     report.findings.extend(verified.all_findings().map(|(_, finding)| finding.clone()));
     report.proofs = verified.proofs;
-    if let Some(kept) = kept {
-        database.sync()?;
-        report.kept = Some(kept.keep()?);
-    }
     let look = match look(&supply.place, database, &report.recovered) {
         Ok(look) => {
             let overview = Overview::of(&look);
@@ -211,7 +240,7 @@ fn drill(
             None
         }
     };
-    Ok(Drilled { report, look })
+    Ok(Drilled { report, look, kept })
 }
 
 /// Opens a recovered database.
@@ -237,40 +266,5 @@ fn numbers(overview: &Overview) -> DrillContent {
         certificates: overview.certificates,
         revoked: overview.revoked,
         crl: overview.base_crls.values().next_back().map(|crl| crl.number),
-    }
-}
-
-#[cfg(test)]
-#[expect(clippy::expect_used, clippy::panic, reason = "tests may stop")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_set_that_is_at_fault_for_another_is_told_itself() {
-        let id = |text| SetId::parse(text).expect("an id");
-        let (full, next) = (id("20261122T060247Z-full-0a1b2c3d"), id("20261122T070247Z-incr-0a1b2c3e"));
-        let severity = Severity::Error;
-        let found = FindingEntry { severity, ..compare::found("replay-page", "page 5".to_owned()) };
-        let mut report = DrillReport {
-            recovered: Recovered::default(),
-            proofs: Vec::new(),
-            content: None,
-            findings: vec![found],
-            kept: None,
-            misread: Vec::new(),
-            unread: false,
-            culprit: Some(full.clone()),
-            until: Until::End,
-        };
-        let [(of, NoteBody::Drilled(record))] = &report.notes(&next)[..] else { panic!("{report:?}") };
-        assert_eq!((of, record.outcome), (&full, DrillOutcome::Failed));
-        assert_eq!(record.detail, Some(format!("drill of {next}: page 5")));
-        report.misread = vec![next.clone()];
-        assert!(
-            matches!(&report.notes(&next)[..], [(of, NoteBody::ReadBack { good: false, .. })] if *of == next)
-        );
-        report.misread.clear();
-        report.until = Until::Generation(5);
-        assert_eq!(report.notes(&next), []);
     }
 }

@@ -1,5 +1,6 @@
 //! Where sets are kept.
 
+use std::collections::HashSet;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use certadm::Authority;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::{Manifest, SetId};
-use crate::note::{DrillRecord, Note, NoteBody, ReadExtent};
+use crate::note::{DrillOutcome, DrillRecord, Note, NoteBody, ReadExtent};
 use crate::source::SharedSource;
 use crate::{Error, SetPath};
 
@@ -163,9 +164,24 @@ impl StoredSet {
     /// The last drill, and when it was.
     pub fn drilled(&self) -> Option<(&str, &DrillRecord)> {
         self.notes.iter().rev().find_map(|note| match &note.body {
-            NoteBody::Drilled(drill) => Some((note.at.as_str(), drill)),
+            NoteBody::Drilled(drill) if drill.of.is_none() => Some((note.at.as_str(), drill)),
             _ => None,
         })
+    }
+
+    /// The drills that failed and did not pass since: `None` of the set itself, else of one that continues it.
+    pub(crate) fn failed_drills(&self) -> HashSet<Option<&SetId>> {
+        let mut failed = HashSet::new();
+        for note in &self.notes {
+            let NoteBody::Drilled(drill) = &note.body else { continue };
+            match drill.outcome {
+                DrillOutcome::Failed => _ = failed.insert(drill.of.as_ref()),
+                DrillOutcome::Passed => _ = failed.remove(&drill.of.as_ref()),
+                // One that could not do all of it takes nothing back.
+                DrillOutcome::Incomplete => {}
+            }
+        }
+        failed
     }
 
     /// Was it left behind when the sets were copied to this place, and did not come there since?

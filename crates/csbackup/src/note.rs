@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::backup::TOOL;
-use crate::manifest::{Severity, timestamp};
+use crate::manifest::{SetId, Severity, timestamp};
 use crate::recover::Recovered;
 use crate::verify::VerifyLevel;
 
@@ -125,6 +125,10 @@ pub struct DrillRecord {
     /// The first of the worst findings, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub detail: Option<String>,
+    /// The set that was drilled, where that is another one, which continues this: its replay stopped in this one,
+    /// or does so no more.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub of: Option<SetId>,
 }
 
 /// How a drill ended.

@@ -21,6 +21,7 @@ use crate::{Error, Observer};
 
 pub(crate) use history::History;
 use reading::{Reading, error};
+pub(crate) use scratch::Kept;
 pub use scratch::Scratch;
 use scratch::Trouble;
 pub(crate) use supply::Supply;
@@ -179,6 +180,7 @@ impl<'a> Run<'a> {
         }
         // Where none is there, the replay says so.
         let wanted: Vec<_> = self.supply.logs.range(low..=last.max(low)).collect();
+        let wanted_last = wanted.last().map(|(generation, _)| **generation);
         let mut stopped = None;
         for (generation, log) in wanted {
             if let Err(stop) = self.log(&mut replay, *generation, log, trouble)? {
@@ -216,12 +218,18 @@ impl<'a> Run<'a> {
                 own.open_transactions = report.open_sessions as u64;
                 Ok(Some(database))
             }
-            Err(error) => match &stopped {
-                // Said already.
-                Some((_, None)) if matches!(error, ReplayError::NotConsistent { .. }) => Ok(None),
-                Some((_, Some(stop))) if discriminant(stop) == discriminant(&error) => Ok(None),
-                _ => self.failed(error, trouble),
-            },
+            Err(error) => {
+                if let (ReplayError::NotConsistent { .. }, None, Until::End) = (&error, &stopped, until) {
+                    let first = wanted_last.map_or(low, |last| last.saturating_add(1));
+                    self.lost(None, first, needed.max(listed.unwrap_or(0)));
+                }
+                match &stopped {
+                    // Said already.
+                    Some((_, None)) if matches!(error, ReplayError::NotConsistent { .. }) => Ok(None),
+                    Some((_, Some(stop))) if discriminant(stop) == discriminant(&error) => Ok(None),
+                    _ => self.failed(error, trouble),
+                }
+            }
         }
     }
 
@@ -252,7 +260,7 @@ impl<'a> Run<'a> {
             return Ok(Err(None));
         }
         let checked = log.part.blake3.is_none().then(|| {
-            let mut check = Check::for_content(Content::Log, self.supply.origin, log.part.size);
+            let mut check = Check::for_content(Content::Log, log.origin, log.part.size);
             check.push(&bytes);
             check.finish().findings
         });
@@ -280,15 +288,31 @@ impl<'a> Run<'a> {
     /// Reads what a restore lays down beside the database and the logs that were replayed.
     fn rest(&mut self, look: &mut dyn FnMut(&str, Vec<u8>)) -> Result<(), Error> {
         let logs = self.supply.logs.iter().filter(|(generation, _)| !self.read.contains(generation));
-        for part in logs.map(|(_, log)| &log.part).chain(&self.supply.others) {
+        let logs = logs.map(|(_, log)| (&log.part, Some(log.origin)));
+        for (part, origin) in logs.chain(self.supply.others.iter().map(|part| (part, None))) {
+            let mut check = origin
+                .filter(|_| part.blake3.is_none())
+                .map(|origin| Check::for_content(Content::Log, origin, part.size));
             let is_wanted = part.path().to_lowercase().ends_with(".crl") && part.size <= LARGEST_CRL;
             let mut bytes = Vec::new();
             let whole = self.reading.read(part, &mut |part| {
                 if is_wanted {
                     bytes.extend_from_slice(part);
                 }
+                if let Some(check) = &mut check {
+                    check.push(part);
+                }
                 Ok(())
             })?;
+            // The database does not need it.
+            let damage = check.into_iter().flat_map(|check| check.finish().findings);
+            let damage = damage.filter(|found| found.severity > Severity::Info);
+            let name = crate::shown_name(&part.name);
+            self.reading.findings.extend(damage.map(|found| FindingEntry {
+                severity: Severity::Warning,
+                text: format!("`{name}`, which the database does not need: {}", found.text),
+                ..found
+            }));
             if whole && is_wanted {
                 look(part.path(), bytes);
             }
@@ -298,7 +322,7 @@ impl<'a> Run<'a> {
 
     /// Logs behind the moment at which a database was closed: nobody asked for them to be replayed.
     fn not_replayed(&self, replay: &Replay<Scratch>) -> Option<FindingEntry> {
-        let (closed, last) = (replay.closed_in()?.0, *self.supply.logs.keys().next_back()?);
+        let (closed, last) = (replay.closed_in()?.0, self.supply.last_of_its_own()?);
         let text = format!(
             "the database was closed in log 0x{closed:x}, and the logs go on to 0x{last:x}: what happened since is not in \
              it"
@@ -312,7 +336,8 @@ impl<'a> Run<'a> {
     /// Whose fault it is that the replay stopped: pages that do not fit are those of the database.
     fn blame(&mut self, stop: &ReplayError, generation: u32) {
         let part = match stop {
-            ReplayError::Refused { .. } | ReplayError::TooMuch => None,
+            // Without its record a page is one of the rollback, at the end of the last log.
+            ReplayError::Page { record: Some(_), .. } => Some(&self.supply.database),
             ReplayError::Log { generation: own, .. } => {
                 let own = own.map_or(generation, |own| own.0);
                 self.supply.logs.get(&own).map(|log| &log.part)
@@ -321,7 +346,7 @@ impl<'a> Run<'a> {
             | ReplayError::OtherHistory { .. }
             | ReplayError::Missing { .. }
             | ReplayError::Unordered(_) => self.supply.logs.get(&generation).map(|log| &log.part),
-            _ => Some(&self.supply.database),
+            _ => None,
         };
         self.culprit = part.and_then(Part::set).map(|set| set.id.clone());
     }
@@ -334,7 +359,10 @@ impl<'a> Run<'a> {
             ) => own.0,
             _ => generation,
         };
-        let since = self.supply.begun(first).map(|begun| begun.to_string());
+        // A log of another history has times of its own.
+        let is_other = matches!(stop, Some(ReplayError::OtherHistory { .. } | ReplayError::LogStream { .. }));
+        let begun = if is_other { first.saturating_sub(1) } else { first };
+        let since = self.supply.begun(begun).map(|begun| begun.to_string());
         self.recovered.lost = Some(Lost { generations: [first, last.max(first)], since });
     }
 
@@ -343,7 +371,6 @@ impl<'a> Run<'a> {
             return Err(trouble.error(error));
         }
         self.reading.findings.push(trouble::finding(&error));
-        self.blame(&error, 0);
         Ok(None)
     }
 }

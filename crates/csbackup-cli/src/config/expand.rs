@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue};
 
 use super::keys::{ONE_OF, PLACE};
 use super::{Config, ConfigError, Entry, Section, Value};
-use crate::args::Args;
+use crate::args::{Args, Command, Copies, Sets};
 
 /// What is parsed in place of what was typed.
 pub(crate) struct Expanded {
@@ -185,6 +185,29 @@ impl<'a> Typed<'a> {
 /// May it stand without a value?
 fn is_optional(arg: &clap::Arg) -> bool {
     arg.get_num_args().is_some_and(|count| count.min_values() == 0)
+}
+
+/// Where the sets of a CA are.
+pub(crate) struct Places {
+    pub(crate) sets: Sets,
+    /// Of a CA that is backed up from here.
+    pub(crate) copies: Option<Copies>,
+}
+
+/// What the commands make of a section.
+pub(crate) fn parsed(config: &Config, section: &Section) -> anyhow::Result<Places> {
+    let command =
+        if one_of("ca").iter().any(|key| section.options.contains_key(*key)) { "backup" } else { "list" };
+    let args = ["csbackup", command, "--ca", &section.name, "--config"].map(OsString::from);
+    let args = args.into_iter().chain([config.path.as_os_str().to_owned()]).collect();
+    let expanded = expand(args)?;
+    let parsed =
+        <Args as clap::Parser>::try_parse_from(&expanded.args).map_err(|error| expanded.explain(error))?;
+    match parsed.command {
+        Command::Backup(backup) => Ok(Places { sets: backup.sets, copies: Some(backup.copies) }),
+        Command::List(list) => Ok(Places { sets: list.sets, copies: None }),
+        _ => anyhow::bail!("`{command}` is another command"),
+    }
 }
 
 /// Checks a section by what the commands say of it.

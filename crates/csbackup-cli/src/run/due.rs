@@ -1,16 +1,13 @@
 //! What is due, by the sets and by what is promised.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::Parser as _;
 use csbackup::manifest::Kind;
 use csbackup::{Catalogue, DrillOutcome, SetState, StoredSet};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::args::{Args, Command, List};
-use crate::config::{Config, RunPolicy, Section, expand};
+use crate::config::{Config, RunPolicy, Section, parsed};
 use crate::exit::NoRepository;
 use crate::sets::Kept;
 use crate::state::KnownCa;
@@ -55,12 +52,12 @@ pub(super) fn of(
     known: &KnownCa,
     now: OffsetDateTime,
 ) -> anyhow::Result<Vec<Due>> {
-    let list = sets(config, section)?;
+    let places = parsed(config, section)?;
     let common = section.common_name();
-    let catalogue = match Kept::existing(&list.sets, common).and_then(|kept| kept.catalogue(common)) {
+    let catalogue = match Kept::existing(&places.sets, common).and_then(|kept| kept.catalogue(common)) {
         Ok(catalogue) => catalogue,
         // A folder is made by the first backup.
-        Err(error) if error.is::<NoRepository>() && list.sets.access.repo.is_none() => Catalogue::default(),
+        Err(error) if error.is::<NoRepository>() && places.sets.access.repo.is_none() => Catalogue::default(),
         Err(error) => return Err(error),
     };
     if let Some(error) = catalogue.unreadable.first() {
@@ -69,27 +66,10 @@ pub(super) fn of(
     let policy = RunPolicy::of(section);
     let mut due = judge(&catalogue, &policy, now);
     let is_pruned = policy.prune.is_none_or(|age| known.was_pruned_within(age, now));
-    if list.sets.access.repo.is_some() && !is_pruned && !policy.offline && catalogue.newest().is_some() {
+    if places.sets.access.repo.is_some() && !is_pruned && !policy.offline && catalogue.newest().is_some() {
         due.push(Due { job: Job::Prune, reason: "it was long ago".to_owned() });
     }
     Ok(due)
-}
-
-/// Where the sets of a CA are, as `list` is told.
-fn sets(config: &Config, section: &Section) -> anyhow::Result<List> {
-    let args: [OsString; 6] = [
-        "csbackup".into(),
-        "list".into(),
-        "--config".into(),
-        config.path.as_os_str().to_owned(),
-        "--ca".into(),
-        section.name.as_str().into(),
-    ];
-    let expanded = expand(args.to_vec())?;
-    match Args::try_parse_from(&expanded.args).map_err(|error| expanded.explain(error))?.command {
-        Command::List(list) => Ok(list),
-        _ => anyhow::bail!("`list` is another command"),
-    }
 }
 
 /// What the sets say.

@@ -93,6 +93,7 @@ fn operated() -> Vec<Run> {
     run(&["backup", "--ca", "a"]);
     vec![
         run(&["crl", "extend", "latest", "--ca", "a"]),
+        world.run(&["status", "--config", "c.toml", "--json"]),
         run(&["config", "check"]),
         run(&["config", "show"]),
         run(&["config", "example"]),

@@ -35,6 +35,7 @@ mod run;
 mod serve;
 #[cfg(unix)]
 mod smb;
+mod status;
 mod upkeep;
 #[cfg(unix)]
 mod wine;

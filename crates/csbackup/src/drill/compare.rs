@@ -79,14 +79,21 @@ fn holes(look: &Look) -> Option<FindingEntry> {
 /// Gaps that are told one by one.
 const SHOWN: usize = 8;
 
-/// What the CA listed and no set has.
-pub(super) fn gaps(chain: &[&StoredSet]) -> impl Iterator<Item = FindingEntry> {
-    let named = chain.last();
-    let gaps = named.into_iter().flat_map(|set| &set.manifest.gaps);
-    gaps.map(|gap| {
-        let text = format!("`{}` is not in the set: {}", crate::shown_name(&gap.name), gap.reason);
-        FindingEntry { severity: Severity::Warning, ..found("drill-gap", text) }
-    })
+/// What the CA listed, and the set that is drilled lacks; of the sets before it what none has.
+pub(super) fn gaps(chain: &[&StoredSet]) -> Vec<FindingEntry> {
+    let has = |name: &str| {
+        let mut files = chain.iter().flat_map(|set| &set.manifest.files);
+        files.any(|file| file.name.eq_ignore_ascii_case(name))
+    };
+    let named = chain.last().map(|set| &set.id);
+    let mut findings: Vec<FindingEntry> = Vec::new();
+    for set in chain.iter().rev() {
+        for gap in set.manifest.gaps.iter().filter(|gap| Some(&set.id) == named || !has(&gap.name)) {
+            let text = format!("`{}` is not in set {}: {}", crate::shown_name(&gap.name), set.id, gap.reason);
+            findings.push(FindingEntry { severity: Severity::Warning, ..found("drill-gap", text) });
+        }
+    }
+    findings
 }
 
 /// The CRLs that the CA had published are in its database, or newer ones.

@@ -41,7 +41,9 @@ impl<'a> Reading<'a> {
             Err(error @ (Error::Cancelled | Error::Store { trouble: StoreTrouble::NoKey, .. })) => {
                 return Err(error);
             }
-            Err(error) if is_missing(&error) => ("file-missing", "is not there".to_owned()),
+            Err(error) if is_missing(&error) && part.is_reachable() => {
+                ("file-missing", "is not there".to_owned())
+            }
             Err(error) if error.is_damage() => ("file-damaged", crate::verify::causes(&error)),
             Err(error) => ("file-unreadable", crate::verify::causes(&error)),
         };
@@ -68,6 +70,7 @@ impl<'a> Reading<'a> {
         };
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; READ_SIZE];
+        let mut total = 0_u64;
         loop {
             if self.observer.cancelled() {
                 return Err(Error::Cancelled);
@@ -77,6 +80,14 @@ impl<'a> Reading<'a> {
                 Err(error) => return Ok(Err(Error::io("read", &part.name)(error))),
             };
             let bytes = buffer.get(..count).unwrap_or_default();
+            total = total.saturating_add(count as u64);
+            if part.blake3.is_some() && total > part.size {
+                let longer = std::io::Error::new(
+                    std::io::ErrorKind::InvalidData,
+                    format!("is longer than the {} bytes of its manifest", part.size),
+                );
+                return Ok(Err(Error::io("read", &part.name)(longer)));
+            }
             if bytes.is_empty() {
                 return Ok(Ok(hasher.finalize().to_hex().to_string()));
             }

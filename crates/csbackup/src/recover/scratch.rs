@@ -112,7 +112,10 @@ impl Kept {
     pub(crate) fn keep(self) -> Result<PathBuf, Error> {
         let Self { path, partial } = self;
         partial.persist_noclobber(&path).map_err(|error| Error::io("create", &path)(error.error))?;
-        sync_directory(folder_of(&path))?;
+        if let Err(error) = sync_directory(folder_of(&path)) {
+            let _ = std::fs::remove_file(&path);
+            return Err(error);
+        }
         Ok(path)
     }
 }

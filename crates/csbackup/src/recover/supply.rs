@@ -32,8 +32,6 @@ pub(crate) struct Supply<'a> {
     pub(super) listed: Option<u32>,
     /// Between these the last log was closed, where that is known: begin and end of the newest session.
     session: Option<[OffsetDateTime; 2]>,
-    /// How files without a hash are judged.
-    pub(super) origin: Origin,
     /// What is wrong with it before anything is replayed.
     pub(super) findings: Vec<FindingEntry>,
 }
@@ -58,6 +56,8 @@ pub(super) struct Log<'a> {
     /// When it was begun, and when the one before it was; unset where the header cannot be read.
     pub(super) created: LogTime,
     pub(super) previous: LogTime,
+    /// How it is judged where it has no hash.
+    pub(super) origin: Origin,
     fit: Fit,
 }
 
@@ -105,6 +105,14 @@ impl<'a> Part<'a> {
         match &self.from {
             From::Set { set, .. } => Some(set),
             From::File(_) => None,
+        }
+    }
+
+    /// Is the place there, that a missing file is missing? A share that went away has no files either.
+    pub(super) fn is_reachable(&self) -> bool {
+        match &self.from {
+            From::Set { medium, set, .. } => medium.load(set).is_ok(),
+            From::File(path) => path.parent().is_some_and(std::path::Path::is_dir),
         }
     }
 
@@ -203,7 +211,7 @@ impl<'a> Supply<'a> {
         let session = last.filter(|set| set.manifest.log_list.is_some());
         let session =
             session.and_then(|set| Some([time(&set.manifest.started)?, time(&set.manifest.finished)?]));
-        let mut own = Self::new(place, database, Origin::Streamed);
+        let mut own = Self::new(place, database);
         own.session = session;
         for Stored { set, file, generation } in logs {
             let Some(part) = Part::of_set(medium, set, file) else { continue };
@@ -214,12 +222,12 @@ impl<'a> Supply<'a> {
                 }
                 None => (LogTime::default(), LogTime::default(), Fit::Unread),
             };
-            own.add(generation, Log { part, created, previous, fit });
+            own.add(generation, Log { part, created, previous, origin: Origin::Streamed, fit });
         }
         own
     }
 
-    fn new(place: String, database: Part<'a>, origin: Origin) -> Self {
+    fn new(place: String, database: Part<'a>) -> Self {
         Self {
             place,
             database,
@@ -227,7 +235,6 @@ impl<'a> Supply<'a> {
             others: Vec::new(),
             listed: None,
             session: None,
-            origin,
             findings: Vec::new(),
         }
     }
@@ -241,15 +248,21 @@ impl<'a> Supply<'a> {
             file.open()?.take(HEAD).read_to_end(&mut head).map_err(Error::io("read", &file.path))?;
             found.push((file, LogHeader::parse(&head).ok(), ese::log_generation_of_name(&file.name)));
         }
-        let stream = found.iter().filter_map(|(_, header, _)| *header).max_by_key(|log| log.generation);
-        let stream = stream.map(|log| hex(log.signature.as_bytes()));
+        // Of logs of several streams nobody can tell which ones are meant.
+        let mut streams: Vec<String> = found
+            .iter()
+            .filter_map(|(_, header, _)| Some(hex(header.as_ref()?.signature.as_bytes())))
+            .collect();
+        streams.sort_unstable();
+        streams.dedup();
+        let stream = streams.pop().filter(|_| streams.is_empty());
         let mut databases = Vec::new();
         for file in folder.files.iter().filter(|file| file.content == Content::Database) {
             let stream = file.header()?.map(|header| hex(header.log_signature.as_bytes()));
             databases.push((Part::of_file(file), stream));
         }
         let (part, own_stream) = database(&place, databases, stream.as_deref())?;
-        let mut own = Self::new(place, part, folder.origin);
+        let mut own = Self::new(place, part);
         let highest = found.iter().filter_map(|(_, header, _)| Some(header.as_ref()?.generation.0)).max();
         for (file, header, name) in found {
             let named = name.and_then(|name| name.generation);
@@ -274,16 +287,46 @@ impl<'a> Supply<'a> {
             }
             let (created, previous) =
                 header.map(|header| (header.created, header.previous_created)).unwrap_or_default();
-            own.add(generation, Log { part: Part::of_file(file), created, previous, fit });
+            let origin = if fit == Fit::Current { Origin::Raw } else { logs.unwrap_or(folder).origin };
+            if let Some(other) =
+                own.add(generation, Log { part: Part::of_file(file), created, previous, origin, fit })
+            {
+                let name = crate::shown_name(&other.part.name);
+                let text = format!("`{name}` is log 0x{generation:x} once more, and is left alone");
+                own.findings.push(told("log-duplicate", text));
+            }
         }
+        own.drop_foreign();
         Ok(own)
     }
 
-    fn add(&mut self, generation: u32, log: Log<'a>) {
+    /// Logs of another stream behind the last own one are no logs of this database. One among its own stands in
+    /// the place of one that is missing, which the replay tells.
+    fn drop_foreign(&mut self) {
+        let is_foreign = |log: &Log<'_>| log.fit == Fit::Foreign;
+        while let Some(last) = self.logs.last_entry().filter(|last| is_foreign(last.get())) {
+            let generation = *last.key();
+            let name = crate::shown_name(&last.remove().part.name);
+            let text = format!("`{name}` is log 0x{generation:x} of another log stream than the database");
+            self.findings.push(told("log-foreign", text));
+        }
+    }
+
+    /// The last log that surely is one of the database.
+    pub(super) fn last_of_its_own(&self) -> Option<u32> {
+        let own = |(_, log): &(&u32, &Log<'_>)| log.fit >= Fit::Current;
+        self.logs.iter().rev().find(own).map(|(generation, _)| *generation)
+    }
+
+    /// Of two logs of one generation the one that does not serve.
+    fn add(&mut self, generation: u32, log: Log<'a>) -> Option<Log<'a>> {
         match self.logs.entry(generation) {
-            Entry::Vacant(entry) => _ = entry.insert(log),
-            Entry::Occupied(mut entry) if entry.get().fit < log.fit => _ = entry.insert(log),
-            Entry::Occupied(_) => {}
+            Entry::Vacant(entry) => {
+                entry.insert(log);
+                None
+            }
+            Entry::Occupied(mut entry) if entry.get().fit < log.fit => Some(entry.insert(log)),
+            Entry::Occupied(_) => Some(log),
         }
     }
 
@@ -305,8 +348,9 @@ impl<'a> Supply<'a> {
             }
             Until::Generation(wanted) => Ok(wanted),
             Until::Time(time) => {
-                let is_in = |generation: u32| match self.begun(generation.saturating_add(1)) {
-                    Some(next) => moment(next).is_some_and(|next| next <= time),
+                let is_in = |generation: u32| match self.closed(generation) {
+                    Some(closed) => moment(closed).is_some_and(|closed| closed <= time),
+                    None if self.logs.keys().next_back() != Some(&generation) => false,
                     None => self.session.is_some_and(|[_, end]| end <= time),
                 };
                 let last = self.logs.keys().rev().copied().find(|&generation| is_in(generation));
@@ -342,10 +386,18 @@ impl<'a> Supply<'a> {
 
     /// The time before which nothing is missing once a log is replayed to its end.
     pub(super) fn complete_to(&self, generation: u32) -> Option<String> {
-        let next = self.begun(generation.saturating_add(1)).map(|next| next.to_string());
+        let next = self.closed(generation).map(|closed| closed.to_string());
         let is_last = self.logs.keys().next_back() == Some(&generation);
         let session = || self.session.filter(|_| is_last).map(|[begin, _]| timestamp(begin));
         next.or_else(session)
+    }
+
+    /// When a log was closed: the one that continues it was begun then.
+    fn closed(&self, generation: u32) -> Option<LogTime> {
+        let own = self.logs.get(&generation)?.created;
+        let next = self.logs.get(&generation.checked_add(1)?)?;
+        let continues = next.created.is_set() && (!own.is_set() || next.previous == own);
+        continues.then_some(next.created)
     }
 
     /// When a log was begun, by itself or by the one behind it.
@@ -371,7 +423,7 @@ fn database<'a>(
         }
     };
     narrow(&|(part, _)| !certadm::base_name(&part.name).eq_ignore_ascii_case("tmp.edb"));
-    narrow(&|(_, own)| own.as_deref() == stream);
+    narrow(&|(_, own)| own.is_some() && (stream.is_none() || own.as_deref() == stream));
     let names: Vec<String> =
         databases.iter().map(|(part, _)| crate::shown_name(&part.name).to_string()).collect();
     let reason = match databases.pop() {
@@ -389,6 +441,18 @@ fn database<'a>(
 fn generation(file: &FileEntry) -> Option<u32> {
     let named = || ese::log_generation_of_name(certadm::base_name(&file.name))?.generation;
     file.log().map(|facts| facts.generation).or_else(|| named().map(|named| named.0))
+}
+
+/// Something about a folder that should be seen to.
+fn told(code: &str, text: String) -> FindingEntry {
+    FindingEntry {
+        severity: Severity::Warning,
+        code: code.to_owned(),
+        text,
+        affected: None,
+        jet: None,
+        hint: None,
+    }
 }
 
 fn misnamed(name: &str, named: u32, generation: u32) -> FindingEntry {

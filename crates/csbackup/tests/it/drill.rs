@@ -70,12 +70,12 @@ fn codes(report: &DrillReport) -> Vec<&str> {
 }
 
 /// The sets beside which the drill of a set notes that they are not what was written; it notes nothing else.
-fn misread(report: &DrillReport, set: &StoredSet) -> Vec<SetId> {
+fn misread(world: &World, report: &DrillReport) -> Vec<SetId> {
     let misread = |(id, body)| {
         assert!(matches!(body, NoteBody::ReadBack { good: false, .. }), "{body:?}");
         id
     };
-    report.notes(&set.id).into_iter().map(misread).collect()
+    report.notes(&world.catalogue(), &world.newest()).into_iter().map(misread).collect()
 }
 
 /// Rows of a table that the engine counted in its own result.
@@ -125,6 +125,31 @@ fn a_record_is_kept_with_the_set_and_a_failed_one_makes_it_no_base() {
 }
 
 #[test]
+fn a_set_at_fault_for_another_is_no_base_until_that_other_one_passes() {
+    let Some(world) = chain() else { return };
+    let (full, set) = (world.sets().remove(0), world.newest());
+    let record = drill(&world).record();
+    let failed = DrillRecord { outcome: DrillOutcome::Failed, of: Some(set.id.clone()), ..record.clone() };
+    world.medium.note(&full, NoteBody::Drilled(failed)).unwrap();
+    assert_eq!(world.states()[0], SetState::Damaged);
+    assert!(world.sets()[0].drilled().is_none(), "it was not drilled itself");
+    // Its own logs may never touch what is wrong.
+    let note = |of: &StoredSet| {
+        let report = try_drill(&world, of, Until::End).unwrap();
+        let notes = report.notes(&world.catalogue(), of);
+        for (id, body) in &notes {
+            let sets = world.sets();
+            world.medium.note(sets.iter().find(|set| set.id == *id).unwrap(), body.clone()).unwrap();
+        }
+        notes.len()
+    };
+    assert_eq!(note(&full), 1);
+    assert_eq!(world.states()[0], SetState::Damaged);
+    assert_eq!(note(&set), 2);
+    assert_eq!(world.states(), [SetState::Good, SetState::Good]);
+}
+
+#[test]
 fn a_point_before_the_end_can_be_reached() {
     let Some(world) = chain() else { return };
     let set = world.newest();
@@ -152,7 +177,7 @@ fn a_file_that_is_not_what_was_written_fails_the_drill_and_names_its_set() {
     fs::write(&path, bytes).unwrap();
     let report = drill(&world);
     assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Failed, vec!["file-hash"]));
-    assert_eq!(misread(&report, &world.newest()), std::slice::from_ref(&full.id));
+    assert_eq!(misread(&world, &report), std::slice::from_ref(&full.id));
     assert_eq!(report.content, None);
     fs::remove_file(&path).unwrap();
     let report = drill(&world);
@@ -167,7 +192,7 @@ fn a_missing_log_of_an_increment_is_named_with_what_is_lost() {
     fs::remove_file(world.path_of(&set).join(&entry.path)).unwrap();
     let report = drill(&world);
     assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Failed, vec!["file-missing"]));
-    assert_eq!(misread(&report, &set), std::slice::from_ref(&set.id));
+    assert_eq!(misread(&world, &report), std::slice::from_ref(&set.id));
     let lost = report.recovered.lost.clone().unwrap();
     assert_eq!((lost.generations, lost.since), ([log.generation; 2], Some(log.created_at.clone())));
     assert_eq!(report.recovered.generation, Some(log.generation - 1));
@@ -201,7 +226,7 @@ fn each_file_that_a_restore_lays_down_is_compared_with_its_hash() {
                 "{}",
                 file.path
             );
-            assert_eq!(misread(&report, &set), std::slice::from_ref(&of.id), "{}", file.path);
+            assert_eq!(misread(&world, &report), std::slice::from_ref(&of.id), "{}", file.path);
             compared.push(file.content);
         }
         fs::write(&path, &whole).unwrap();
@@ -221,11 +246,15 @@ fn what_is_out_of_reach_is_told_and_noted_nowhere() {
         let report = drill_set(&medium, &catalogue, &set, &scratch.options(Until::End), &Quiet).unwrap();
         if medium.operations() < at {
             assert!(at > 20, "{at}");
-            assert_eq!(report.notes(&set.id).len(), 1);
+            assert_eq!(report.notes(&catalogue, &set).len(), 1);
             return;
         }
         assert_eq!(codes(&report), ["file-unreadable"], "{at}");
-        assert_eq!((report.outcome(), report.notes(&set.id)), (DrillOutcome::Failed, vec![]), "{at}");
+        assert_eq!(
+            (report.outcome(), report.notes(&catalogue, &set)),
+            (DrillOutcome::Incomplete, vec![]),
+            "{at}"
+        );
     }
 }
 
@@ -285,9 +314,10 @@ fn a_replay_that_stops_is_noted_beside_the_set_of_that_log() {
     let report = drill(&other);
     assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Failed, vec!["replay-log-damaged"]));
     assert_eq!(report.recovered.lost.as_ref().unwrap().generations, [0xa, 0x17]);
-    let [(id, NoteBody::Drilled(record))] = &report.notes(&set.id)[..] else { panic!() };
+    let [(id, NoteBody::Drilled(record))] = &report.notes(&other.catalogue(), &set)[..] else { panic!() };
     assert_eq!((id, record.outcome), (&set.id, DrillOutcome::Failed));
-    assert_eq!(try_drill(&world, &world.newest(), Until::Generation(0x17)).unwrap().notes(&set.id), []);
+    let point = try_drill(&world, &world.newest(), Until::Generation(0x17)).unwrap();
+    assert_eq!(point.notes(&world.catalogue(), &world.newest()), []);
 }
 
 /// A folder with the files of the full backup.
@@ -400,6 +430,41 @@ fn of_several_databases_it_is_that_of_the_logs_or_none() {
     let error =
         drill_folder(&folder, None, &Scratch::new().options(Until::End), &Quiet).unwrap_err().to_string();
     assert!(error.contains("more than one database (ExampleCA.edb, Third.edb)"), "{error}");
+}
+
+#[test]
+fn logs_of_another_stream_behind_its_own_are_left_alone_and_told() {
+    let Some(temp) = folder() else { return };
+    let other = testkit::data::engine_set("page8k").unwrap().join("hot");
+    fs::copy(other.join(log(9)), temp.path().join(log(0x18))).unwrap();
+    fs::copy(temp.path().join(log(9)), temp.path().join("copy.log")).unwrap();
+    let report = drilled(temp.path());
+    assert_eq!(report.recovered.generation, Some(0x17));
+    assert_eq!(report.recovered.lost, None);
+    assert_eq!(report.outcome(), DrillOutcome::Incomplete);
+    let mut told = codes(&report);
+    told.sort_unstable();
+    assert_eq!(told, ["log-duplicate", "log-duplicate"], "the other one has generation 9 too");
+    fs::remove_file(temp.path().join("copy.log")).unwrap();
+    let last = names(&other).into_iter().filter(|name| name.ends_with(".log")).next_back().unwrap();
+    fs::copy(other.join(&last), temp.path().join("E00.log")).unwrap();
+    fs::remove_file(temp.path().join(log(0x18))).unwrap();
+    let report = drilled(temp.path());
+    assert_eq!(
+        (report.outcome(), codes(&report).len()),
+        (DrillOutcome::Incomplete, 1),
+        "{:?}",
+        report.findings
+    );
+}
+
+#[test]
+fn logs_that_end_too_early_are_lost_from_there_on() {
+    let Some(temp) = folder() else { return };
+    fs::remove_file(temp.path().join(log(0x17))).unwrap();
+    let report = drilled(temp.path());
+    assert_eq!((report.outcome(), codes(&report)), (DrillOutcome::Failed, vec!["replay-logs-end"]));
+    assert_eq!(report.recovered.lost.unwrap().generations, [0x17, 0x17]);
 }
 
 #[test]
