@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{check, test, tools, windows};
+use crate::{check, deny, test, tools, windows};
 
 pub(crate) fn run() -> Result<ExitCode> {
     step("fmt", tools::cargo().args(["fmt", "--all", "--check"]), "run `cargo fmt --all`")?;
@@ -14,6 +14,7 @@ pub(crate) fn run() -> Result<ExitCode> {
         "mend each warning; silence one only with `#[expect(.., reason = \"..\")]`",
     )?;
     windows()?;
+    deny()?;
     announce("check");
     if check::run()? != ExitCode::SUCCESS {
         bail!("ci stopped at `check`");
@@ -41,6 +42,19 @@ fn windows() -> Result<()> {
         tools::cargo().args(target).args(["--", "-D", "warnings"]),
         "mend each warning",
     )
+}
+
+/// Builds nothing: it reads `Cargo.lock` and what the crates say of themselves.
+fn deny() -> Result<()> {
+    announce("deny");
+    match deny::tool() {
+        Ok(tool) => deny::check(&tool),
+        Err(error) if tools::in_ci() => Err(error),
+        Err(error) => {
+            println!("deny is left out: {error:#}");
+            Ok(())
+        }
+    }
 }
 
 fn step(name: &str, command: &mut Command, hint: &str) -> Result<()> {

@@ -8,6 +8,8 @@
 
 mod check;
 mod ci;
+mod deny;
+mod dist;
 mod test;
 mod tools;
 mod windows;
@@ -19,11 +21,14 @@ use anyhow::{Context as _, Result, bail};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  ci            formatting, clippy, check, documentation, then all tests: what CI runs
+  ci            formatting, clippy, deny, check, documentation, then all tests: what CI runs
   check         the rules no compiler knows: crate edges, file lengths, unfinished code, documents
   test          install what the tests need, run them all, count passed, failed and skipped
   library       build libcertadm.so (our Certadm for this system) and its header into `target/library`
   windows       build csbackup.exe, certadm.dll and the C example into `target/windows`
+  dist [PARTS]  what is released, into `target/dist`: --static, --deb, --zip, --msi, --sbom, without these all;
+                --check installs, tries and removes it in a fresh Debian and a fresh Wine
+  deny          licences, sources and bans of the dependencies, by deny.toml
   bench [ARGS]  run the benchmarks (`benches/run.sh`)";
 
 fn main() -> ExitCode {
@@ -44,6 +49,8 @@ fn run(args: &[String]) -> Result<ExitCode> {
         ["test", "--", cargo_args @ ..] => test::run(cargo_args),
         ["windows"] => windows::run(),
         ["library"] => windows::library(),
+        ["dist", words @ ..] => dist::run(words),
+        ["deny"] => deny::run(),
         ["bench", bench_args @ ..] => bench(bench_args),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

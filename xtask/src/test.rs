@@ -21,7 +21,7 @@ use wire::WireJudges;
 pub(crate) fn run(cargo_args: &[&str]) -> Result<ExitCode> {
     tools::require_c_compiler()?;
     let skip_file = tools::target().join("skips.txt");
-    remove(&skip_file)?;
+    tools::remove(&skip_file)?;
     let judges = tools::judges();
     let wire = WireJudges::install(judges.python.as_deref());
     let windows = if needs_windows(cargo_args) { Windows::install()? } else { Windows::default() };
@@ -154,15 +154,6 @@ fn report(count: &Count, skips: &BTreeSet<Skip>) -> ExitCode {
     }
     println!("{} passed, {} failed, {} skipped", count.passed, count.failed, count.skipped);
     if count.failed > 0 || nothing_ran || judge_missing { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-fn remove(file: &Path) -> Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove `{}`", file.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn read_skips(file: &Path) -> Result<BTreeSet<Skip>> {

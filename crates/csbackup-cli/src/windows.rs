@@ -43,8 +43,6 @@ pub(crate) fn record(args: &Args, ended: &anyhow::Result<Exit>) {
 
 #[cfg(windows)]
 mod event {
-    use std::path::Path;
-
     use winhost::Event;
 
     use crate::args::Command;

@@ -50,6 +50,7 @@ fn runs() -> Vec<Run> {
         world.run(&["verify", "back/CertLog", "--json"]).exits(0),
         world.run(&["import", "back/CertLog", "--dir", "imported", "--json"]).exits(0),
         world.run(&["show", "nothing", "--dir", "sets", "--json"]).exits(1),
+        world.run(&["generate", "generated", "--json"]).exits(0),
         world.run(&["copy", "--from", "dir:sets", "--to", "dir:far", "--json"]).exits(0),
         world.backup(&["--copy-to", "dir:far", "--json"]).exits(0),
     ];

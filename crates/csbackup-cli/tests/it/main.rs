@@ -10,6 +10,7 @@ mod drill;
 mod dump;
 mod errors;
 mod exit_codes;
+mod generate;
 mod in_repository;
 mod json;
 mod judges;
