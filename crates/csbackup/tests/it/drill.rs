@@ -446,7 +446,7 @@ fn logs_of_another_stream_behind_its_own_are_left_alone_and_told() {
     told.sort_unstable();
     assert_eq!(told, ["log-duplicate", "log-duplicate"], "the other one has generation 9 too");
     fs::remove_file(temp.path().join("copy.log")).unwrap();
-    let last = names(&other).into_iter().filter(|name| name.ends_with(".log")).next_back().unwrap();
+    let last = names(&other).into_iter().rfind(|name| name.ends_with(".log")).unwrap();
     fs::copy(other.join(&last), temp.path().join("E00.log")).unwrap();
     fs::remove_file(temp.path().join(log(0x18))).unwrap();
     let report = drilled(temp.path());
