@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Run, config: Option<&Path>, printer: Printer) -> anyhow
     if args.dry_run {
         let known = Known::read()?;
         for section in cas {
-            let due = due::of(&config, section, &known.of(&section.name), OffsetDateTime::now_utc());
+            let due = due::of(&config, section, &known.of(&section.name), OffsetDateTime::now_utc(), printer);
             tell_due(section, &due?, printer);
         }
         return Ok(Exit::Done);
@@ -111,7 +111,7 @@ impl Pass<'_> {
         let now = OffsetDateTime::now_utc();
         let due = {
             let known = self.state.lock().unwrap_or_else(PoisonError::into_inner).known.of(&section.name);
-            due::of(self.config, section, &known, now)
+            due::of(self.config, section, &known, now, self.printer)
         };
         let due = match due {
             Ok(due) => due,

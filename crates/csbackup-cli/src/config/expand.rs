@@ -52,8 +52,7 @@ pub(crate) fn expand(args: Vec<OsString>) -> anyhow::Result<Expanded> {
     let typed = Typed::of(&command, &args);
     let takes = |long: &str| typed.command.get_arguments().find(|arg| arg.get_long() == Some(long));
     let Some((position, length, name)) = &typed.ca else { return Ok(Expanded { args, from: None }) };
-    // A restore to a CA has the option too, and is never a default.
-    let own = takes("ca").filter(|arg| arg.get_id() == NAMES || takes("user").is_some());
+    let own = takes("ca");
     let takes_names = own.is_some_and(|arg| arg.get_id() == NAMES);
     if takes_names || name.contains('\\') {
         return Ok(Expanded { args, from: None });
@@ -71,7 +70,8 @@ pub(crate) fn expand(args: Vec<OsString>) -> anyhow::Result<Expanded> {
         (None, Some(_)) => return Ok(Expanded { args, from: None }),
         (None, None) => return Err(unknown(&config, name)),
     };
-    let asks_a_ca = own.is_some();
+    // A restore knows the option too, and to a CA it is never a default.
+    let asks_a_ca = takes("ca").is_some() && takes("user").is_some();
     let mut more: Vec<OsString> = Vec::new();
     for (key, entry) in &section.options {
         let is_said = typed.longs.iter().any(|long| long == key || one_of(key).contains(&long.as_str()));

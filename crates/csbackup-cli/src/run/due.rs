@@ -9,6 +9,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::config::{Config, RunPolicy, Section, parsed};
 use crate::exit::NoRepository;
+use crate::printer::Printer;
 use crate::sets::Kept;
 use crate::state::KnownCa;
 
@@ -51,6 +52,7 @@ pub(super) fn of(
     section: &Section,
     known: &KnownCa,
     now: OffsetDateTime,
+    printer: Printer,
 ) -> anyhow::Result<Vec<Due>> {
     let places = parsed(config, section)?;
     let common = section.common_name();
@@ -60,8 +62,9 @@ pub(super) fn of(
         Err(error) if error.is::<NoRepository>() && places.sets.access.repo.is_none() => Catalogue::default(),
         Err(error) => return Err(error),
     };
-    if let Some(error) = catalogue.unreadable.first() {
-        anyhow::bail!("which sets are there is uncertain: {error}");
+    // What cannot be read is no reason to take no backup: rather one too many.
+    for error in &catalogue.unreadable {
+        printer.warning(&format!("{}: {error}", section.name));
     }
     let policy = RunPolicy::of(section);
     let mut due = judge(&catalogue, &policy, now);

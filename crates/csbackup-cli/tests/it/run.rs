@@ -54,6 +54,21 @@ fn what_is_due_is_done_for_each_ca_and_one_that_fails_stops_no_other() {
 }
 
 #[test]
+fn a_set_that_cannot_be_read_keeps_nobody_from_a_backup() {
+    let world = world();
+    // The recorded CA has no second full backup once its logs are gone.
+    let keep = [("CSBACKUP_CA_A_KEEP_LOGS", "true")];
+    let run = || world.run_with(&keep, &[&["run", "--ca", "a"], &CONFIG[..]].concat()).exits(0);
+    run();
+    let list = world.run(&["list", "--dir", "sets-a", "--json"]).exits(0).message("set");
+    let id = list["id"].as_str().expect("an id").to_owned();
+    let folder = world.path("sets-a/ExampleCA").join(id);
+    fs::write(folder.join("manifest.json"), "{").expect("damage the manifest");
+    let again = run();
+    assert!(again.stderr.contains("warning: a: ") && again.stdout.contains("full backup"), "{again:?}");
+}
+
+#[test]
 fn two_runs_at_once_are_one() {
     let world = world();
     let lock = hold_lock(&world.path("state/run.lock"));

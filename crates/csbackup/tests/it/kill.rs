@@ -165,7 +165,9 @@ fn killed_at_a_thousand_random_moments() {
 
     let workers = thread::available_parallelism().map_or(2, usize::from).min(8);
     let (idle, whole) = durations(&before, workers);
-    // Longest delay behind the start, in nanoseconds: follows the load of the machine.
+    // Shortest delay and longest one behind it, in nanoseconds: both follow the load of the machine, which may have
+    // been another one while they were measured.
+    let least = AtomicU64::new(idle.mul_f64(0.8).as_nanos() as u64);
     let span = AtomicU64::new(whole.saturating_sub(idle).as_nanos() as u64);
     let next = AtomicUsize::new(0);
     let killed = AtomicUsize::new(0);
@@ -174,7 +176,7 @@ fn killed_at_a_thousand_random_moments() {
     let one = |number: usize| {
         assert!(number < 5 * KILLS, "most victims were done before they could be killed");
         let behind = Duration::from_nanos(span.load(Ordering::Relaxed)).mul_f64(fraction(number));
-        let delay = idle.mul_f64(0.8) + behind;
+        let delay = Duration::from_nanos(least.load(Ordering::Relaxed)) + behind;
         let mut world = before.copy();
         let mut child = start(&world, "life", None);
         wait(delay);
@@ -183,7 +185,9 @@ fn killed_at_a_thousand_random_moments() {
         let case = format!("seed {SEED:#x}, victim {number}, killed after {delay:?}");
         assert_ne!(status.code(), Some(101), "{case}: it failed before it was killed");
         let factor = if status.success() { 0.97 } else { 1.005 };
-        span.store((span.load(Ordering::Relaxed) as f64 * factor) as u64, Ordering::Relaxed);
+        for delay in [&least, &span] {
+            delay.store((delay.load(Ordering::Relaxed) as f64 * factor) as u64, Ordering::Relaxed);
+        }
         killed.fetch_add(usize::from(!status.success()), Ordering::Relaxed);
         world.reopen();
         assert_is_sound(&world, &before, &case);
