@@ -129,12 +129,18 @@ impl Pass<'_> {
             tell_due(section, &due, self.printer);
         }
         let mut worst = Exit::Done;
-        for one in due {
+        let mut taken: Option<String> = None;
+        for mut one in due {
+            // Which set is the latest may be uncertain; the new one has a name.
+            if let (Job::Drill(set), Some(new)) = (&mut one.job, &taken) {
+                set.clone_from(new);
+            }
             if interrupted() {
                 return Exit::Cancelled;
             }
             let ended = Child::of(self.config, section, &one.job).run();
             tell(section, Some(&one), &ended, self.printer);
+            taken = ended.set.clone().filter(|_| matches!(one.job, Job::Backup { .. })).or(taken);
             if ended.exit == Exit::Done && one.job == Job::Prune {
                 self.note_pruned(section);
             }

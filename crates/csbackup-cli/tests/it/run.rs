@@ -58,14 +58,20 @@ fn a_set_that_cannot_be_read_keeps_nobody_from_a_backup() {
     let world = world();
     // The recorded CA has no second full backup once its logs are gone.
     let keep = [("CSBACKUP_CA_A_KEEP_LOGS", "true")];
-    let run = || world.run_with(&keep, &[&["run", "--ca", "a"], &CONFIG[..]].concat()).exits(0);
-    run();
+    let run = || world.run_with(&keep, &[&["run", "--ca", "a"], &CONFIG[..]].concat());
+    run().exits(0);
     let list = world.run(&["list", "--dir", "sets-a", "--json"]).exits(0).message("set");
     let id = list["id"].as_str().expect("an id").to_owned();
     let folder = world.path("sets-a/ExampleCA").join(id);
     fs::write(folder.join("manifest.json"), "{").expect("damage the manifest");
-    let again = run();
-    assert!(again.stderr.contains("warning: a: ") && again.stdout.contains("full backup"), "{again:?}");
+    // Nothing is forgotten while it is there.
+    let again = run().exits(1);
+    assert!(again.stderr.contains("warning: a: "), "{}", again.stderr);
+    for (job, end) in [("full backup", "done"), ("drill", "done"), ("forget", "FAILED")] {
+        let is_told =
+            |line: &str| line.starts_with(&format!("a: {job} (")) && line.contains(&format!("): {end}"));
+        assert!(again.stdout.lines().any(is_told), "{job}: {}", again.stdout);
+    }
 }
 
 #[test]
